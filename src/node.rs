@@ -1,0 +1,150 @@
+//! Values that remember where they were written: what TOML and YAML are read into.
+
+use serde_json::{Map, Number, Value};
+
+use crate::source::{Place, SourceId, Span};
+
+/// A value and the text it was written as.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Node {
+    /// The value's text, without its key.
+    pub place: Place,
+    /// What it holds.
+    pub kind: Kind,
+}
+
+/// What a node holds.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(missing_docs, reason = "the names say it all")]
+pub enum Kind {
+    Null,
+    Bool(bool),
+    Number(Number),
+    String(String),
+    List(Vec<Node>),
+    /// In the order written; keys are unique.
+    Map(Vec<Entry>),
+}
+
+/// One key of a map with its value.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// The key, unquoted.
+    pub key: String,
+    /// The key as written.
+    pub key_place: Place,
+    /// Its value.
+    pub value: Node,
+}
+
+/// Which part of an entry to point at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The key's text.
+    Key,
+    /// The value's text.
+    Value,
+}
+
+impl Node {
+    /// A node of this source.
+    pub fn new(source: SourceId, span: Span, kind: Kind) -> Self {
+        Node { place: Place { source, span }, kind }
+    }
+
+    /// The value of a key of this map.
+    pub fn get(&self, key: &str) -> Option<&Node> {
+        self.entry(key).map(|entry| &entry.value)
+    }
+
+    /// The entry of a key of this map.
+    pub fn entry(&self, key: &str) -> Option<&Entry> {
+        self.entries().iter().find(|entry| entry.key == key)
+    }
+
+    /// The entries of this map; none for anything else.
+    pub fn entries(&self) -> &[Entry] {
+        match &self.kind {
+            Kind::Map(entries) => entries,
+            _ => &[],
+        }
+    }
+
+    /// The items of this list; none for anything else.
+    pub fn items(&self) -> &[Node] {
+        match &self.kind {
+            Kind::List(items) => items,
+            _ => &[],
+        }
+    }
+
+    /// The text of this string.
+    pub fn as_str(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The node behind a path of keys and indices.
+    pub fn at<'p>(&self, path: impl IntoIterator<Item = &'p str>) -> Option<&Node> {
+        path.into_iter().try_fold(self, |node, step| node.step(step).map(|(_, value)| value))
+    }
+
+    /// The node behind a JSON pointer (RFC 6901).
+    pub fn pointer(&self, pointer: &str) -> Option<&Node> {
+        if pointer.is_empty() {
+            return Some(self);
+        }
+        pointer.strip_prefix('/')?.split('/').try_fold(self, |node, step| {
+            let step = unescape(step);
+            node.step(&step).map(|(_, value)| value)
+        })
+    }
+
+    /// The place of what a JSON pointer names, or of the nearest thing above it that exists.
+    pub fn place_of(&self, pointer: &str, part: Part) -> Place {
+        let mut node = self;
+        let mut place = self.place;
+        for step in pointer.split('/').skip(1) {
+            let Some((key, value)) = node.step(&unescape(step)) else { break };
+            place = match (part, key) {
+                (Part::Key, Some(key)) => key,
+                _ => value.place,
+            };
+            node = value;
+        }
+        place
+    }
+
+    fn step(&self, step: &str) -> Option<(Option<Place>, &Node)> {
+        match &self.kind {
+            Kind::Map(_) => self.entry(step).map(|entry| (Some(entry.key_place), &entry.value)),
+            Kind::List(items) => items.get(step.parse::<usize>().ok()?).map(|item| (None, item)),
+            _ => None,
+        }
+    }
+
+    /// The same value without places.
+    pub fn to_json(&self) -> Value {
+        match &self.kind {
+            Kind::Null => Value::Null,
+            Kind::Bool(flag) => Value::Bool(*flag),
+            Kind::Number(number) => Value::Number(number.clone()),
+            Kind::String(text) => Value::String(text.clone()),
+            Kind::List(items) => Value::Array(items.iter().map(Node::to_json).collect()),
+            Kind::Map(entries) => Value::Object(
+                entries.iter().map(|entry| (entry.key.clone(), entry.value.to_json())).collect::<Map<_, _>>(),
+            ),
+        }
+    }
+}
+
+/// Escapes one step of a JSON pointer.
+pub fn escape(step: &str) -> String {
+    step.replace('~', "~0").replace('/', "~1")
+}
+
+fn unescape(step: &str) -> String {
+    step.replace("~1", "/").replace("~0", "~")
+}
