@@ -5,4 +5,5 @@
 pub mod codes;
 pub mod diagnostic;
 pub mod node;
+pub mod secrets;
 pub mod source;
