@@ -48,9 +48,8 @@ impl Certificate {
                 .help("if the file was ever pushed, make a new sealing key and seal every value again"));
         }
         let (block, span) = first_block(pem).map_err(|(span, message)| malformed(place(span), message))?;
-        let decoded = match Pem::read(std::io::Cursor::new(block.as_bytes())) {
-            Ok((decoded, _)) => decoded,
-            Err(_) => return Err(malformed(place(span), "the certificate is not base64")),
+        let Ok((decoded, _)) = Pem::read(std::io::Cursor::new(block.as_bytes())) else {
+            return Err(malformed(place(span), "the certificate is not base64"));
         };
         let Ok((rest, parsed)) = parse_x509_certificate(&decoded.contents) else {
             return Err(malformed(place(span), "this is not an X.509 certificate"));
