@@ -107,7 +107,7 @@ pub struct StoredSecret {
 
 /// A sealed value as it was read.
 #[derive(Clone, Debug)]
-#[expect(missing_docs, reason = "the names say it all")]
+#[expect(missing_docs, reason = "the other names say it all")]
 pub struct StoredValue {
     pub value: SealedValue,
     pub key_place: Place,
@@ -115,6 +115,7 @@ pub struct StoredValue {
     pub label_place: Place,
     pub spki_place: Place,
     pub receipt_place: Place,
+    /// The name of the field: the value itself fills many lines.
     pub sealed_place: Place,
 }
 
@@ -125,7 +126,7 @@ impl StoredSecret {
     }
 }
 
-/// Where the store of a Secret lies below the repository's root.
+/// Where the store of a Secret lies below the repository's root. Both names have been checked to be Kubernetes names.
 pub fn store_path(namespace: &str, name: &str) -> String {
     format!("secrets/sealed/{namespace}/{name}.toml")
 }
@@ -252,7 +253,7 @@ impl Reader {
         fields: &'t DeTable<'_>,
         field: &str,
     ) -> Option<(&'t str, Place)> {
-        let Some(value) = fields.get(field) else {
+        let Some((name, value)) = fields.get_key_value(field) else {
             let message = format!("the sealed value of `{key}` has no `{field}`");
             self.findings.push(malformed(key_place, message).help("seal it again with `gitopsc seal`"));
             return None;
@@ -262,7 +263,7 @@ impl Reader {
             self.findings.push(malformed(place, format!("`{field}` of `{key}` is not a string")));
             return None;
         };
-        Some((text, place))
+        Some((text, if field == "sealed" { self.place(name.span()) } else { place }))
     }
 }
 

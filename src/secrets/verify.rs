@@ -79,7 +79,11 @@ impl Expected<'_> {
         }
         // A receipt can be computed by anybody, so what the public key alone can show is looked at as well.
         if parts.session().len() != certificate.modulus_bytes() {
-            return Some(self.malformed(key, stored.sealed_place, "has not the length the pinned public key gives"));
+            return Some(self.malformed(
+                key,
+                stored.sealed_place,
+                "does not have the length the pinned public key gives",
+            ));
         }
         if !certificate.public_key().could_have_made(parts.session()) {
             return Some(self.malformed(key, stored.sealed_place, "cannot come from the pinned public key"));
