@@ -31,7 +31,14 @@ resource "helm_release" "cilium" {
     # KubePrism: every node's own way to the API server.
     k8sServiceHost = "localhost"
     k8sServicePort = 7445
-    cgroup         = { autoMount = { enabled = false }, hostRoot = "/sys/fs/cgroup" }
+    # Talos mounts cgroups itself and lets nobody load kernel modules.
+    cgroup = { autoMount = { enabled = false }, hostRoot = "/sys/fs/cgroup" }
+    securityContext = {
+      capabilities = {
+        ciliumAgent      = ["CHOWN", "KILL", "NET_ADMIN", "NET_RAW", "IPC_LOCK", "SYS_ADMIN", "SYS_RESOURCE", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"]
+        cleanCiliumState = ["NET_ADMIN", "SYS_ADMIN", "SYS_RESOURCE"]
+      }
+    }
   })]
 }
 
