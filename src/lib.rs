@@ -4,5 +4,8 @@
 
 pub mod codes;
 pub mod diagnostic;
+pub mod emit;
 pub mod node;
 pub mod source;
+pub mod tree;
+pub mod world;
