@@ -205,13 +205,7 @@ fn is_kept(path: &str) -> bool {
     KEPT_NAMES.contains(&name) || KEPT_FOLDERS.iter().any(|folder| path.starts_with(folder))
 }
 
-fn foreign(
-    sources: &mut Sources,
-    out: &str,
-    tree: &Tree,
-    found: &Found,
-    force: bool,
-) -> Vec<(String, Diagnostic)> {
+fn foreign(sources: &mut Sources, out: &str, tree: &Tree, found: &Found, force: bool) -> Vec<(String, Diagnostic)> {
     if let Some(first) = found.foreign.first().filter(|_| !found.is_written) {
         return vec![(String::new(), foreign_folder(sources, out, first, found.foreign.len()))];
     }
@@ -301,3 +295,5 @@ fn measure(old: &[u8], new: &[u8]) -> (String, usize) {
     (text, first.unwrap_or(1))
 }
 
+#[cfg(test)]
+mod tests;

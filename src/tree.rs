@@ -15,7 +15,8 @@ pub const FORMAT: u32 = 1;
 pub const SENTINEL_PATH: &str = ".gitopsc";
 
 /// The sentinel: what it says never changes within a format, so that it never conflicts in a merge.
-pub const SENTINEL: &str = "# gitopsc: this folder is written by gitopsc; change inventory.toml and templates/ instead\nformat = 1\n";
+pub const SENTINEL: &str =
+    "# gitopsc: this folder is written by gitopsc; change inventory.toml and templates/ instead\nformat = 1\n";
 
 /// Where a file comes from; becomes its header.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,7 +75,9 @@ impl fmt::Display for Refused {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Refused::Taken { path, by } => write!(out, "`{by}` already writes `{path}`"),
-            Refused::BadPath => out.write_str("the path is empty, leads elsewhere or holds characters no file name should"),
+            Refused::BadPath => {
+                out.write_str("the path is empty, leads elsewhere or holds characters no file name should")
+            }
         }
     }
 }
@@ -127,7 +130,8 @@ impl Tree {
         let above = around.chain([path]).find_map(|path| self.files.get_key_value(path));
         let inside = format!("{path}/");
         let below = || {
-            let (first, file) = self.files.range::<str, _>((Bound::Included(inside.as_str()), Bound::Unbounded)).next()?;
+            let (first, file) =
+                self.files.range::<str, _>((Bound::Included(inside.as_str()), Bound::Unbounded)).next()?;
             first.starts_with(&inside).then_some((first, file))
         };
         above.or_else(below).map(|(path, file)| (path.as_str(), file))
@@ -238,7 +242,8 @@ mod tests {
 
     #[test]
     fn no_path_leads_elsewhere() {
-        for path in ["", "/etc/passwd", "../x", "a/../b", "a//b", "a/", "./a", "a/.git/config", ".GIT", "a\\b", "a\nb"] {
+        for path in ["", "/etc/passwd", "../x", "a/../b", "a//b", "a/", "./a", "a/.git/config", ".GIT", "a\\b", "a\nb"]
+        {
             assert_eq!(Tree::default().add(path, origin(), ""), Err(Refused::BadPath), "{path:?}");
         }
     }

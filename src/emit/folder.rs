@@ -56,10 +56,9 @@ pub(super) fn is_unsafe(world: &dyn World, out: &str) -> Result<Option<String>, 
     if let Some(input) = INPUTS.iter().find(|&&input| is_below && parts[0] == input) {
         return Ok(Some(format!("`{input}/` is what a build reads")));
     }
-    for (name, reason) in [
-        ("inventory.toml", "an inventory lies in it"),
-        (".git", "it is a repository or submodule of its own"),
-    ] {
+    for (name, reason) in
+        [("inventory.toml", "an inventory lies in it"), (".git", "it is a repository or submodule of its own")]
+    {
         if world.kind(&format!("{out}/{name}"))?.is_some() {
             return Ok(Some(reason.to_owned()));
         }

@@ -55,8 +55,7 @@ pub(super) fn tracked(folder: &Path, paths: &[&str]) -> Option<Vec<String>> {
 pub(super) fn versions(folder: &Path, paths: &[String]) -> Option<Vec<Versions>> {
     // `:` is the index, `:2:` and `:3:` the two sides of a merge that waits to be resolved.
     const STAGES: [&str; 4] = [":", "HEAD:", ":2:", ":3:"];
-    let requests: String =
-        paths.iter().flat_map(|path| STAGES.map(|stage| format!("{stage}./{path}\n"))).collect();
+    let requests: String = paths.iter().flat_map(|path| STAGES.map(|stage| format!("{stage}./{path}\n"))).collect();
     let answers = run(folder, &["cat-file", "--batch"], requests.into_bytes())?;
     let mut rest = answers.as_slice();
     let mut versions = Vec::with_capacity(paths.len());

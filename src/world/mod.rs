@@ -78,9 +78,9 @@ impl Error {
     /// A failure the operating system reports.
     pub fn io(action: &'static str, path: impl Into<String>, error: &io::Error) -> Self {
         let kind = error.kind().to_string();
-        // The standard library has no word for every error; where it has, its word is shorter than the system's.
-        let reason = if matches!(kind.as_str(), "uncategorized error" | "other error") { error.to_string() } else { kind };
-        Error::new(action, path, reason)
+        // The standard library's word is clearer than the system's with its number, but it has none for every error, and ours says more.
+        let is_vague = matches!(kind.as_str(), "uncategorized error" | "other error");
+        Error::new(action, path, if is_vague || error.get_ref().is_some() { error.to_string() } else { kind })
     }
 }
 

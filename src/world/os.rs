@@ -85,15 +85,15 @@ impl OsWorld {
         if existing.is_relative() {
             existing = self.real_root()?.join(folder);
         }
-        let mut missing = PathBuf::new();
+        let mut names = Vec::new();
         loop {
             match existing.canonicalize() {
-                Ok(real) => return Ok((real, missing)),
+                Ok(real) => return Ok((real, names.iter().rev().collect())),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(Error::io("find", folder, &error)),
             }
-            let Some(name) = existing.components().next_back() else { return Ok((existing, missing)) };
-            missing = Path::new(&name).join(&missing);
+            let name = existing.components().next_back().expect("the file system's root exists");
+            names.push(name.as_os_str().to_owned());
             existing.pop();
         }
     }
@@ -260,7 +260,8 @@ fn list(folder: &Path, prefix: &str, entries: &mut Vec<Entry>) -> io::Result<()>
         let entry = entry?;
         let name = entry.file_name();
         let plain = name.to_str().is_some_and(|name| !name.contains(char::is_control));
-        let shown: String = name.to_string_lossy().chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+        let shown: String =
+            name.to_string_lossy().chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
         let path = if prefix.is_empty() { shown } else { format!("{prefix}/{shown}") };
         match kind_of(entry.file_type()?) {
             _ if !plain => entries.push(Entry { path, kind: Kind::Odd }),

@@ -30,11 +30,7 @@ pub(super) fn beside(folder: &Path, ending: &str) -> PathBuf {
 }
 
 /// Makes `folder` hold exactly these files. The caller holds the folder's lock and has recovered it.
-pub(super) fn replace(
-    folder: &Path,
-    files: &BTreeMap<&str, Content<'_>>,
-    can_exchange: bool,
-) -> Result<(), Error> {
+pub(super) fn replace(folder: &Path, files: &BTreeMap<&str, Content<'_>>, can_exchange: bool) -> Result<(), Error> {
     let stage = beside(folder, "");
     let new = stage.join(NEW);
     attempt("create", &stage, fs::create_dir_all(folder.parent().unwrap_or(folder)))?;
@@ -56,7 +52,11 @@ pub(super) fn recover(folder: &Path) -> Result<(), Error> {
     }
     let empty = fs::read_dir(&stage).is_ok_and(|mut entries| entries.next().is_none());
     if !empty && !stage.join(MARKER).is_file() {
-        return Err(Error::new("use", shown(&stage), "it is in the way and was not made by gitopsc; move it elsewhere"));
+        return Err(Error::new(
+            "use",
+            shown(&stage),
+            "it is in the way and was not made by gitopsc; move it elsewhere",
+        ));
     }
     let new = stage.join(NEW);
     if fs::symlink_metadata(folder).is_err() && stage.join(READY).exists() && new.exists() {
