@@ -5,7 +5,9 @@
 pub mod codes;
 pub mod diagnostic;
 pub mod emit;
+pub mod inventory;
 pub mod node;
+pub mod secrets;
 pub mod source;
 pub mod tree;
 pub mod world;

@@ -161,3 +161,55 @@ fn attempt(action: &'static str, path: &Path, result: io::Result<()>) -> Result<
 fn shown(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+
+    /// A folder with these files (an empty text for a folder ends in `/`), recovered; what `out/a` says then.
+    fn recovered(files: &[&str]) -> Option<String> {
+        let root = TempDir::new().unwrap();
+        for path in files {
+            let at = root.path().join(path);
+            if path.ends_with('/') {
+                fs::create_dir_all(at).unwrap();
+                continue;
+            }
+            fs::create_dir_all(at.parent().unwrap()).unwrap();
+            // Each file says which tree it is from, in the name of the folder that holds it at first.
+            fs::write(&at, if path.contains("/new/") || path.starts_with("out/new") { "new" } else { "old" }).unwrap();
+        }
+        let out = root.path().join("out");
+        if out.join("new").exists() {
+            fs::rename(out.join("new"), out.join("a")).unwrap();
+        }
+        recover(&out).unwrap();
+        recover(&out).unwrap();
+        assert!(!root.path().join(".out.gitopsc").exists());
+        fs::read_to_string(out.join("a")).ok()
+    }
+
+    #[test]
+    fn every_moment_a_build_can_be_killed_at_is_recovered() {
+        let old = Some("old".to_owned());
+        let new = Some("new".to_owned());
+        assert_eq!(recovered(&["out/a"]), old, "before anything");
+        assert_eq!(recovered(&["out/a", ".out.gitopsc/"]), old, "the stage was made");
+        assert_eq!(recovered(&["out/a", ".out.gitopsc/gitopsc"]), old, "and marked");
+        assert_eq!(recovered(&["out/a", ".out.gitopsc/gitopsc", ".out.gitopsc/new/a"]), old, "and filled");
+        assert_eq!(recovered(&[".out.gitopsc/gitopsc", ".out.gitopsc/new/a"]), None, "for a first build");
+        let ready = [".out.gitopsc/gitopsc", ".out.gitopsc/ready"];
+        let with = |files: &[&'static str]| recovered(&[files, &ready].concat());
+        assert_eq!(with(&["out/a", ".out.gitopsc/new/a"]), old, "before the first move");
+        assert_eq!(with(&[".out.gitopsc/old/a", ".out.gitopsc/new/a"]), new, "between the moves");
+        assert_eq!(with(&["out/new", ".out.gitopsc/old/a"]), new, "after the second");
+        assert_eq!(
+            recovered(&["out/new", ".out.gitopsc/gitopsc", ".out.gitopsc/old/b"]),
+            new,
+            "while the old one is removed"
+        );
+        assert_eq!(with(&[".out.gitopsc/old/a"]), None, "and the user removed `out/` since");
+    }
+}

@@ -1,5 +1,7 @@
-//! All integration tests, in one program.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+//! Everything tested from outside, in one binary.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails where it stands")]
 
 mod emit;
 mod kill;
+mod sealing;
