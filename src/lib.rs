@@ -5,4 +5,6 @@
 pub mod codes;
 pub mod diagnostic;
 pub mod node;
+pub mod report;
 pub mod source;
+pub mod template;
