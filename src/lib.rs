@@ -4,5 +4,6 @@
 
 pub mod codes;
 pub mod diagnostic;
+pub mod kubernetes;
 pub mod node;
 pub mod source;
