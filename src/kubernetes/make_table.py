@@ -17,6 +17,7 @@ The table's form (little-endian):
   index deflated text, one record a line, fields separated by tabs:
           versions FIRST LAST                              Kubernetes minor releases, bit 0 of a mask is FIRST
           slice    OFFSET LENGTH                           a deflated slice, OFFSET counted from the end of the index
+          metadata REFERENCE                               what `metadata` of every object holds
           kind     APIVERSION KIND SCOPE MASK REFERENCE    SCOPE is N (namespaced) or C (cluster); MASK is hexadecimal
   slices, each deflated text of lines NAME <tab> MASK <tab> JSON SCHEMA; a reference is SLICE:NAME.
 Definitions that are equal in several releases are stored once, with the mask of those releases.
@@ -457,7 +458,7 @@ def contents(folder):
     for (name, text), mask in sorted(masks.items()):
         schema = with_slices(json.loads(text), slice_of)
         slices[slice_of[name]].append(f"{name}\t{mask:x}\t{json.dumps(schema, sort_keys=True, separators=(',', ':'))}")
-    index = [f"versions\t{FIRST}\t{LAST}"]
+    index = [f"versions\t{FIRST}\t{LAST}", f"metadata\t{slice_of['meta.v1.ObjectMeta']}:meta.v1.ObjectMeta"]
     for (version, kind), definitions in sorted(kinds.items()):
         assert (kind in CLUSTER) != (kind in NAMESPACED), f"say whether {kind} is namespaced"
         for name, mask in sorted(definitions.items()):
@@ -517,7 +518,7 @@ def main():
         sys.exit(0 if same else 1)
     with open(TABLE, "wb") as file:
         file.write(data)
-    print(f"{len(data)} bytes, {len(index) - 1} kinds, {len(slices)} slices")
+    print(f"{len(data)} bytes, {len(index) - 2} kinds, {len(slices)} slices")
     for number, text in enumerate(slices):
         print(f"  {number:3} {len(text):8} {len(deflate(text)):7}  {text.split(chr(9), 1)[0]}", file=sys.stderr)
 

@@ -6,6 +6,8 @@
 mod crd;
 mod schema;
 mod table;
+#[cfg(test)]
+mod tests;
 mod validate;
 
 use std::{
@@ -97,7 +99,12 @@ impl Schemas {
     ///
     /// `path` names fields only; the items of lists on the way have no step of their own. Empty for a list that is
     /// replaced as a whole, and for whatever is not a list.
-    pub fn merge_keys<'p>(&self, api_version: &str, kind: &str, path: impl IntoIterator<Item = &'p str>) -> Vec<String> {
+    pub fn merge_keys<'p>(
+        &self,
+        api_version: &str,
+        kind: &str,
+        path: impl IntoIterator<Item = &'p str>,
+    ) -> Vec<String> {
         let Some(kind) = self.kind(api_version, kind) else { return Vec::new() };
         let found = path.into_iter().try_fold((*kind.schema).clone(), |schema, step| self.field(&schema, step));
         match found.map(|schema| self.resolved(&schema).shape) {

@@ -19,7 +19,10 @@ pub(super) struct Schema {
 pub(super) enum Shape {
     Anything,
     Flag,
-    Whole { width: Width, range: Range },
+    Whole {
+        width: Width,
+        range: Range,
+    },
     Number(Range),
     Text(Text),
     WholeOrText,

@@ -8,7 +8,7 @@ use std::{
     rc::Rc,
 };
 
-use super::schema::Schema;
+use super::schema::{Schema, Shape};
 
 static BYTES: &[u8] = include_bytes!("kubernetes.table");
 
@@ -44,6 +44,8 @@ impl Kind {
 pub(super) struct Table {
     first: u32,
     last: u32,
+    /// The definition of every object's metadata.
+    metadata: String,
     /// By apiVersion, then by kind.
     kinds: BTreeMap<String, BTreeMap<String, Kind>>,
     /// Where each slice lies in the asset.
@@ -62,6 +64,7 @@ impl Table {
         let mut table = Table {
             first: 0,
             last: 0,
+            metadata: String::new(),
             kinds: BTreeMap::new(),
             slices: Vec::new(),
             texts: RefCell::default(),
@@ -80,6 +83,7 @@ impl Table {
                 self.first = columns.next()?.parse().ok()?;
                 self.last = columns.next()?.parse().ok()?;
             }
+            "metadata" => columns.next()?.clone_into(&mut self.metadata),
             "slice" => {
                 let start: usize = columns.next()?.parse().ok()?;
                 let length: usize = columns.next()?.parse().ok()?;
@@ -118,6 +122,11 @@ impl Table {
         self.kinds.iter().flat_map(|(api_version, kinds)| {
             kinds.iter().map(move |(name, kind)| (api_version.as_str(), name.as_str(), kind))
         })
+    }
+
+    /// What the metadata of every object holds.
+    pub(super) fn metadata(&self) -> Schema {
+        Schema { shape: Shape::Reference(self.metadata.clone()), nullable: false, choices: Vec::new() }
     }
 
     /// The definition of this name in a release; names are what schemas refer by.
@@ -160,7 +169,7 @@ fn inflate(packed: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kubernetes::schema::{Others, Shape};
+    use crate::kubernetes::schema::Others;
 
     fn references(schema: &Schema, found: &mut Vec<String>) {
         match &schema.shape {

@@ -44,7 +44,13 @@ pub(super) fn object(schemas: &Schemas, document: &Node) -> Vec<Diagnostic> {
     let api_version = text_field(document, "apiVersion");
     let kind = text_field(document, "kind");
     if api_version == Some("v1") && kind == Some("List") {
-        return document.get("items").map(Node::items).unwrap_or_default().iter().flat_map(|item| object(schemas, item)).collect();
+        return document
+            .get("items")
+            .map(Node::items)
+            .unwrap_or_default()
+            .iter()
+            .flat_map(|item| object(schemas, item))
+            .collect();
     }
     let group = api_version.map_or("", group_of);
     if LOCAL_GROUPS.contains(&group) {
@@ -145,16 +151,7 @@ impl<'n> Walk<'n> {
         let native = std::mem::replace(&mut self.native, true);
         if let Some(metadata) = document.entry("metadata") {
             self.path.push(Step::Field("metadata"));
-            if let Some((_, _, config_map)) = self.schemas.table.kinds().find(|(_, kind, _)| *kind == "ConfigMap") {
-                // Every native kind refers to the same definition of metadata; ConfigMap is in every release.
-                let name = config_map.definition(self.schemas.release);
-                let schema = name.and_then(|name| self.schemas.table.definition(name, self.schemas.release));
-                if let Some(Schema { shape: Shape::Map(fields), .. }) = schema.as_deref()
-                    && let Some(schema) = fields.known.get("metadata")
-                {
-                    self.value(schema, &metadata.value, metadata.key_place);
-                }
-            }
+            self.entry(&self.schemas.table.metadata(), metadata);
             self.path.pop();
         }
         self.native = native;
@@ -182,9 +179,10 @@ impl<'n> Walk<'n> {
         });
         if !named {
             let place = document.entry("metadata").map_or(document.place, |entry| entry.key_place);
-            let finding = Diagnostic::new(code!("manifest-incomplete"), format!("this {} has no `metadata.name`", self.kind))
-                .at(place, "")
-                .help("give it a name: nothing can be applied, waited for or pruned without one");
+            let finding =
+                Diagnostic::new(code!("manifest-incomplete"), format!("this {} has no `metadata.name`", self.kind))
+                    .at(place, "")
+                    .help("give it a name: nothing can be applied, waited for or pruned without one");
             self.found.push(finding);
         }
     }
@@ -228,8 +226,11 @@ impl<'n> Walk<'n> {
         }
         if let Some(other) = schemas.table.kind(api_version, kind) {
             let bits = other.mask();
-            let minors: Vec<u32> =
-                schemas.table.minors().filter(|minor| schemas.table.release(*minor).is_some_and(|bit| bit & bits != 0)).collect();
+            let minors: Vec<u32> = schemas
+                .table
+                .minors()
+                .filter(|minor| schemas.table.release(*minor).is_some_and(|bit| bit & bits != 0))
+                .collect();
             if let (Some(first), Some(last)) = (minors.first(), minors.last()) {
                 let range = if first == last { format!("1.{first}") } else { format!("1.{first} to 1.{last}") };
                 let finding = finding.at(place_of("apiVersion"), "");
@@ -372,7 +373,9 @@ impl<'n> Walk<'n> {
         if !is_quantity(written) {
             let message = format!("`{}` is not a quantity", self.path_with(written));
             let finding = Diagnostic::new(code!("manifest-value"), message).at(node.place, "");
-            self.found.push(finding.help("a quantity is a number with a suffix such as `m`, `k`, `M`, `Ki`, `Mi` or `Gi`, without a space"));
+            self.found.push(finding.help(
+                "a quantity is a number with a suffix such as `m`, `k`, `M`, `Ki`, `Mi` or `Gi`, without a space",
+            ));
         }
     }
 
@@ -391,7 +394,9 @@ impl<'n> Walk<'n> {
         let same_type = schema.choices.iter().any(|choice| {
             matches!(
                 (choice, &node.kind),
-                (Value::String(_), Kind::String(_)) | (Value::Number(_), Kind::Number(_)) | (Value::Bool(_), Kind::Bool(_))
+                (Value::String(_), Kind::String(_))
+                    | (Value::Number(_), Kind::Number(_))
+                    | (Value::Bool(_), Kind::Bool(_))
             )
         });
         if fine || !same_type {
@@ -403,7 +408,10 @@ impl<'n> Walk<'n> {
         let finding = Diagnostic::new(code!("manifest-value"), message).at(node.place, "");
         let same_letters = choices.iter().find(|choice| choice.eq_ignore_ascii_case(written)).map(String::as_str);
         let meant = same_letters.or_else(|| nearest(written, choices.iter().map(String::as_str)));
-        let all = format!("its values are {}", choices.iter().map(|choice| format!("`{choice}`")).collect::<Vec<_>>().join(", "));
+        let all = format!(
+            "its values are {}",
+            choices.iter().map(|choice| format!("`{choice}`")).collect::<Vec<_>>().join(", ")
+        );
         self.found.push(match meant {
             Some(meant) => finding.edit(node.place, meant, format!("did you mean `{meant}`?")).help(all),
             None => finding.help(all),
@@ -439,7 +447,8 @@ impl<'n> Walk<'n> {
             }
             self.path.push(Step::Field(&entry.key));
             let status = self.path.len() == 1 && entry.key == "status";
-            let lenient = std::mem::replace(&mut self.lenient, self.lenient || status);
+            let lenient = self.lenient;
+            self.lenient |= status;
             match (fields.known.get(&entry.key), &fields.others) {
                 (Some(field), _) => self.entry(field, entry),
                 (None, Others::Each(each)) => self.entry(each, entry),
@@ -452,7 +461,9 @@ impl<'n> Walk<'n> {
         for name in &fields.required {
             let absent = match node.entry(name) {
                 None => true,
-                Some(entry) => entry.value.kind == Kind::Null && !fields.known.get(name).is_some_and(|field| field.nullable),
+                Some(entry) => {
+                    entry.value.kind == Kind::Null && !fields.known.get(name).is_some_and(|field| field.nullable)
+                }
             };
             let known_elsewhere = whole && matches!(name.as_str(), "apiVersion" | "kind" | "metadata");
             if absent && !self.lenient && !known_elsewhere {
@@ -502,8 +513,10 @@ impl<'n> Walk<'n> {
             for entry in metadata.get(field).map(Node::entries).unwrap_or_default() {
                 if !is_qualified_name(&entry.key) {
                     let message = format!("`{}` cannot be a key of `{}`", entry.key, self.path_text());
-                    let help = "a key is up to 63 letters, digits, `-`, `_` and `.`, with an optional `domain/` before it";
-                    self.found.push(Diagnostic::new(code!("manifest-value"), message).at(entry.key_place, "").help(help));
+                    let help =
+                        "a key is up to 63 letters, digits, `-`, `_` and `.`, with an optional `domain/` before it";
+                    self.found
+                        .push(Diagnostic::new(code!("manifest-value"), message).at(entry.key_place, "").help(help));
                 }
                 if let Some(value) = entry.value.as_str()
                     && values_too
@@ -511,7 +524,8 @@ impl<'n> Walk<'n> {
                 {
                     let message = format!("`{}` has a value no label can have", self.path_to(&entry.key));
                     let help = "a label's value is up to 63 letters, digits, `-`, `_` and `.`, and begins and ends with a letter or digit";
-                    self.found.push(Diagnostic::new(code!("manifest-value"), message).at(entry.value.place, "").help(help));
+                    self.found
+                        .push(Diagnostic::new(code!("manifest-value"), message).at(entry.value.place, "").help(help));
                 }
             }
             self.path.pop();
@@ -587,7 +601,10 @@ fn offered(finding: Diagnostic, place: Place, field: &str, versions: &[String]) 
     match versions {
         [only] => finding.edit(place, only, format!("write `{field}: {only}`")),
         [] => finding,
-        several => finding.help(format!("it is served at {}", several.iter().map(|version| format!("`{version}`")).collect::<Vec<_>>().join(", "))),
+        several => finding.help(format!(
+            "it is served at {}",
+            several.iter().map(|version| format!("`{version}`")).collect::<Vec<_>>().join(", ")
+        )),
     }
 }
 
@@ -651,7 +668,8 @@ fn is_quantity(text: &str) -> bool {
 fn is_quantity_suffix(suffix: &str) -> bool {
     let known = ["", "n", "u", "m", "k", "M", "G", "T", "P", "E", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
     let exponent = suffix.strip_prefix(['e', 'E']).map(|power| power.strip_prefix(['+', '-']).unwrap_or(power));
-    let is_exponent = exponent.is_some_and(|power| !power.is_empty() && power.bytes().all(|byte| byte.is_ascii_digit()));
+    let is_exponent =
+        exponent.is_some_and(|power| !power.is_empty() && power.bytes().all(|byte| byte.is_ascii_digit()));
     known.contains(&suffix) || is_exponent
 }
 
