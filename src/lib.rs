@@ -4,6 +4,8 @@
 
 pub mod codes;
 pub mod diagnostic;
+pub mod inventory;
 pub mod kubernetes;
 pub mod node;
+pub mod secrets;
 pub mod source;
