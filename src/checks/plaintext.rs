@@ -17,10 +17,11 @@ pub fn check(model: &Model, sources: &Sources, found: &mut Vec<Diagnostic>) {
         for manifest in &output.manifests {
             let Body::Template { documents, .. } = &manifest.body else { continue };
             for document in documents.iter().flat_map(|document| objects(&document.root)) {
-                if document.get("kind").and_then(Node::as_str) == Some("Secret") {
-                    secret(document, found);
-                } else {
-                    passwords(document, found);
+                match document.get("kind").and_then(Node::as_str) {
+                    Some("Secret") => secret(document, found),
+                    // `secretKey` there is the name of a key.
+                    Some("ExternalSecret" | "ClusterExternalSecret" | "PushSecret") => {}
+                    _ => passwords(document, found),
                 }
             }
         }
@@ -92,8 +93,12 @@ fn literal(name: &str, entry: &Entry) -> Diagnostic {
         .about(name)
 }
 
-/// Names that end in a word for a secret; names of Secrets and their keys (`passwordKey`, `existingPasswordSecret`) do not.
+/// Names that end in a word for a secret. Names of Secrets and of their keys do not (`passwordKey`), or say that what they
+/// name exists already (`existingSecretKey`).
 fn is_password(name: &str) -> bool {
+    if name.starts_with("existing") {
+        return false;
+    }
     let flat: String = name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
     ["password", "passwd", "apikey", "secretkey", "clientsecret", "authtoken", "accesstoken"].iter().any(|word| flat.ends_with(word))
 }

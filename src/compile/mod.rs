@@ -127,7 +127,7 @@ pub fn compile(world: &dyn World, options: &Options) -> Result<Compiled, Error> 
     };
     let root = reading.root;
     let inputs = Inputs::read(world, &inventory, &root, &mut sources, &mut found)?;
-    let mut model = model(inputs, inventory, root, &mut sources, &mut found, options);
+    let model = model(inputs, inventory, root, &mut sources, &mut found, options);
     for check in checks::CHECKS {
         check(&model, &sources, &mut found);
     }

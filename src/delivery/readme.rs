@@ -113,13 +113,13 @@ fn owners(model: &Model) -> Vec<Vec<String>> {
 fn graph(model: &Model) -> String {
     let edges: Vec<Vec<UnitId>> =
         model.order.edges.iter().map(|edges| edges.iter().filter_map(|edge| edge.to).collect()).collect();
-    let direct = |from: UnitId| {
+    let direct = |from: UnitId| -> Vec<UnitId> {
         let through = |to: UnitId| edges[from].iter().any(|&other| other != to && reaches(&edges, other, to));
-        edges[from].iter().copied().filter(move |&to| !through(to))
+        edges[from].iter().copied().filter(|&to| !through(to)).collect()
     };
     let name = |id: UnitId| model.plan.units[id].name.as_str();
     let mut lines: Vec<String> =
-        (0..edges.len()).flat_map(|from| direct(from).map(move |to| format!("  {} --> {}\n", name(to), name(from)))).collect();
+        (0..edges.len()).flat_map(|from| direct(from).into_iter().map(move |to| format!("  {} --> {}\n", name(to), name(from)))).collect();
     let alone = (0..edges.len()).filter(|id| edges[*id].is_empty() && !model.order.awaited.contains(id));
     lines.extend(alone.map(|id| format!("  {}\n", name(id))));
     lines.sort();

@@ -14,7 +14,7 @@ pub mod verify;
 
 pub use cert::{Certificate, check_pin};
 pub use object::sealed_secret_object;
-pub use seal::{Scope, SealLabel, seal};
+pub use seal::{OsRng, Scope, SealLabel, seal};
 pub use store::{SealedSecret, SealedValue, StoredSecret, StoredValue, read_store, store_path, write_store};
 pub use value::check_value;
 pub use verify::{Expected, ExpectedKey, orphaned_secret, verify};

@@ -45,6 +45,8 @@ pub(super) fn add(environment: &mut Environment<'static>, writer: Writer) {
         TEXT,
         |value: Value| if value.as_str().is_some() { Ok(value) } else { text(&value).map(Value::from) },
     );
+    // A secret of one node is a name here; `talos config` puts the value in.
+    environment.add_function("node_secret", |name: String| format!("<gitopsc:node.{name}>"));
     environment.add_function(SPEND, |state: &mut State, bytes: usize| spend(state, bytes).map(|()| ""));
     careful(environment, "replace", minijinja::filters::replace, |arguments| match arguments {
         [value, from, to] => {

@@ -67,7 +67,7 @@ impl Context {
                 merged.push((name, member));
             }
         }
-        Context(merged.into_iter().collect())
+        Context(minijinja::Value::from_pairs(merged))
     }
 }
 
