@@ -55,7 +55,7 @@ fn groups<'a>(sources: &'a Sources, diagnostic: &'a Diagnostic) -> Vec<Group<'a>
     }
     let mut groups = vec![group];
     if let Some((_, snippet)) = suggested {
-        groups.push(Group::with_title(Level::HELP.secondary_title(title)).element(snippet));
+        groups.push(Group::with_title(Level::HELP.secondary_title(printable(title))).element(snippet));
     }
     groups
 }
@@ -77,7 +77,7 @@ fn sources_of(diagnostic: &Diagnostic) -> Vec<SourceId> {
 }
 
 fn frame<'a>(mut group: Group<'a>, sources: &'a Sources, diagnostic: &'a Diagnostic, source: SourceId) -> Group<'a> {
-    let path = sources.get(source).path.as_str();
+    let path = printable(&sources.get(source).path);
     let text = sources.get(source).text.as_str();
     let labels: Vec<(bool, &Label, Span)> = diagnostic
         .labels
@@ -89,7 +89,7 @@ fn frame<'a>(mut group: Group<'a>, sources: &'a Sources, diagnostic: &'a Diagnos
     let Some(window) = Window::around(text, labels.iter().map(|(_, _, span)| *span)) else {
         for (_, label, _) in labels {
             let position = sources.position(label.place);
-            group = group.element(Origin::path(path).line(position.line).char_column(position.column));
+            group = group.element(Origin::path(path.clone()).line(position.line).char_column(position.column));
             if !label.text.is_empty() {
                 group = group.element(Level::NOTE.message(printable(&label.text)));
             }
@@ -100,8 +100,11 @@ fn frame<'a>(mut group: Group<'a>, sources: &'a Sources, diagnostic: &'a Diagnos
     for (main, label, span) in labels {
         let kind = if main { AnnotationKind::Primary } else { AnnotationKind::Context };
         let annotation = kind.span(window.inside(span));
-        snippet =
-            snippet.annotation(if label.text.is_empty() { annotation } else { annotation.label(label.text.as_str()) });
+        snippet = snippet.annotation(if label.text.is_empty() {
+            annotation
+        } else {
+            annotation.label(printable(&label.text))
+        });
     }
     group.element(snippet)
 }
@@ -112,7 +115,7 @@ fn patch<'a>(sources: &'a Sources, edit: &'a Edit) -> Option<Snippet<'a, Patch<'
     let span = within(text, span);
     let window = Window::around(text, [span].into_iter())?;
     let patch = Patch::new(window.inside(span), edit.replacement.as_str());
-    Some(Snippet::source(window.text).path(sources.get(source).path.as_str()).line_start(window.line).patch(patch))
+    Some(Snippet::source(window.text).path(printable(&sources.get(source).path)).line_start(window.line).patch(patch))
 }
 
 /// The span, moved to where the text can be cut.

@@ -71,21 +71,20 @@ impl LineMap {
             let to = (from + (end - start)).min(first.origin.end);
             return Some((place(first.source, from..to), true));
         }
-        let following =
-            self.pieces[index..].iter().take_while(|piece| piece.rendered.start < end && piece.source == first.source);
         let mut exact = true;
         let mut to = first.origin.end;
-        for piece in following {
-            if piece.origin.start < from {
+        for piece in &self.pieces[index + 1..] {
+            if piece.rendered.start >= end {
+                break;
+            }
+            // A loop or a macro goes back in the text, an include leaves it: the part before that is named.
+            if piece.source != first.source || piece.origin.start < to {
                 exact = false;
                 break;
             }
-            exact &= piece.exact;
-            to = match piece.exact {
-                true => piece.origin.end.min(piece.origin.start + (end - piece.rendered.start)),
-                false => piece.origin.end,
-            }
-            .max(to);
+            exact &= piece.exact && piece.origin.start == to;
+            let part = if piece.exact { end - piece.rendered.start } else { piece.origin.len() };
+            to = piece.origin.start + part.min(piece.origin.len());
         }
         Some((place(first.source, from..to), exact))
     }

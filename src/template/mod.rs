@@ -31,7 +31,7 @@ pub const FOLDER: &str = "templates/";
 pub const OUTPUT_BYTES: usize = 8 * 1024 * 1024;
 
 /// Instructions a rendering may take; the largest of healthy templates need a few thousand.
-const FUEL: u64 = 2_000_000;
+const FUEL: u64 = 1_000_000;
 
 /// How deep includes, macros and loops may nest: an include counts ten, a macro four.
 const DEPTH: usize = 200;
@@ -67,7 +67,7 @@ impl Context {
                 merged.push((name, member));
             }
         }
-        Context(merged.into_iter().collect())
+        Context(minijinja::Value::from_pairs(merged))
     }
 }
 
