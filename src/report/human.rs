@@ -5,7 +5,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Origin, Patch, Renderer, S
 use super::{Report, summary};
 use crate::{
     diagnostic::{Diagnostic, Edit, Label, Severity},
-    source::{Place, SourceId, Sources, Span, line_column},
+    source::{Place, SourceId, Sources, Span},
 };
 
 /// A frame shows no more than this many lines of one span; longer ones are marked on their first line.
@@ -86,7 +86,7 @@ fn frame<'a>(mut group: Group<'a>, sources: &'a Sources, diagnostic: &'a Diagnos
         .filter(|(_, label)| label.place.source == source)
         .map(|(index, label)| (index == 0, label, shown(text, label.place.span)))
         .collect();
-    let Some(window) = Window::around(text, labels.iter().map(|(_, _, span)| *span)) else {
+    let Some(window) = Window::around(sources, source, labels.iter().map(|(_, _, span)| *span)) else {
         for (_, label, _) in labels {
             let position = sources.position(label.place);
             group = group.element(Origin::path(path.clone()).line(position.line).char_column(position.column));
@@ -113,7 +113,7 @@ fn patch<'a>(sources: &'a Sources, edit: &'a Edit) -> Option<Snippet<'a, Patch<'
     let Place { source, span } = edit.place;
     let text = sources.get(source).text.as_str();
     let span = within(text, span);
-    let window = Window::around(text, [span].into_iter())?;
+    let window = Window::around(sources, source, [span].into_iter())?;
     let patch = Patch::new(window.inside(span), edit.replacement.as_str());
     Some(Snippet::source(window.text).path(printable(&sources.get(source).path)).line_start(window.line).patch(patch))
 }
@@ -149,14 +149,16 @@ struct Window<'a> {
 
 impl<'a> Window<'a> {
     /// None when what is between the lines of these spans is too much to show.
-    fn around(text: &'a str, spans: impl Iterator<Item = Span> + Clone) -> Option<Self> {
+    fn around(sources: &'a Sources, source: SourceId, spans: impl Iterator<Item = Span> + Clone) -> Option<Self> {
+        let text = sources.get(source).text.as_str();
         let first = spans.clone().map(|span| span.start as usize).min()?;
         let last = spans.map(|span| span.end as usize).max()?;
         let start = text[..first].rfind('\n').map_or(0, |newline| newline + 1);
         let end = text[last..].find('\n').map_or(text.len(), |newline| last + newline);
         let window = &text[start..end];
         let longest = window.lines().map(str::len).max().unwrap_or(0);
-        (longest <= LINE_BYTES).then(|| Window { text: window, start, line: line_column(text, start).0 })
+        let place = Place { source, span: Span::new(start, start) };
+        (longest <= LINE_BYTES).then(|| Window { text: window, start, line: sources.position(place).line })
     }
 
     fn inside(&self, span: Span) -> std::ops::Range<usize> {

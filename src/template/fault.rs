@@ -27,10 +27,10 @@ impl Templates {
         };
         let mut range = range_of(main, innermost);
         if innermost.kind() == ErrorKind::UndefinedError {
-            range = name_at(&main.text, range);
+            range = name_at(&main.content, range);
         }
         let place = Place { source: main.source, span: Span::new(range.start, range.end) };
-        let mut diagnostic = self.describe(innermost, &main.text[range], context, place);
+        let mut diagnostic = self.describe(innermost, &main.content[range], context, place);
         let mut shown = BTreeSet::from([place]);
         for outer in chain.iter().rev() {
             if let Some(text) = outer.name().and_then(|name| self.texts.get(name)) {
@@ -128,7 +128,7 @@ fn plain(detail: &str) -> String {
 
 /// The characters an error is about, in the template as it was written: at least one of the right line.
 fn range_of(text: &Text, error: &Error) -> Range<usize> {
-    let whole: &str = &text.text;
+    let whole: &str = &text.content;
     let floor = |offset: usize| {
         let mut offset = offset.min(whole.len());
         while !whole.is_char_boundary(offset) {

@@ -18,7 +18,7 @@ fn write(value: &Value) -> String {
                 _ => format!("{key}: {}", write(value)),
             })
             .collect(),
-        Value::Array(items) => items.iter().map(|item| format!("- {}", write(item))).collect(),
+        Value::Array(items) => items.iter().flat_map(|item| ["- ".to_owned(), write(item)]).collect(),
         scalar => format!("{scalar}\n"),
     }
 }
@@ -295,6 +295,7 @@ fn rendered_text_is_traced_to_the_templates_characters() {
     for (text, place, origin, exact) in [
         ("kind", "templates/main.j2:2:1", "kind", true),
         ("ConfigMap", "templates/main.j2:2:7", "{{ kind }}", false),
+        ("  name: a", "templates/main.j2:4:1", "  name: a", true),
         ("kind: ConfigMap", "templates/main.j2:2:1", "kind: {{ kind }}", false),
         ("metadata:", "templates/main.j2:3:1", "metadata:", true),
         ("a-me-z", "templates/main.j2:4:9", "a-{{ name }}-z", false),
