@@ -4,7 +4,9 @@
 
 pub mod codes;
 pub mod diagnostic;
+pub mod inventory;
 pub mod node;
 pub mod report;
+pub mod secrets;
 pub mod source;
 pub mod template;
