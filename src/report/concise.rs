@@ -8,7 +8,7 @@ pub(super) fn print(report: &Report, _color: bool) -> String {
     let mut out = String::new();
     for diagnostic in report.diagnostics {
         if let Some(label) = diagnostic.labels.first() {
-            write!(out, "{}:{}: ", report.path(label), report.position(label)).expect("writing to a string");
+            write!(out, "{}:{}: ", one_line(report.path(label)), report.position(label)).expect("writing to a string");
         }
         let severity = diagnostic.severity.name();
         writeln!(out, "{severity}[{}]: {}", diagnostic.code, one_line(&diagnostic.message))

@@ -5,7 +5,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Origin, Patch, Renderer, S
 use super::{Report, summary};
 use crate::{
     diagnostic::{Diagnostic, Edit, Label, Severity},
-    source::{Place, SourceId, Sources, Span, line_column},
+    source::{Place, SourceId, Sources, Span},
 };
 
 /// A frame shows no more than this many lines of one span; longer ones are marked on their first line.
@@ -55,7 +55,7 @@ fn groups<'a>(sources: &'a Sources, diagnostic: &'a Diagnostic) -> Vec<Group<'a>
     }
     let mut groups = vec![group];
     if let Some((_, snippet)) = suggested {
-        groups.push(Group::with_title(Level::HELP.secondary_title(title)).element(snippet));
+        groups.push(Group::with_title(Level::HELP.secondary_title(printable(title))).element(snippet));
     }
     groups
 }
@@ -77,7 +77,7 @@ fn sources_of(diagnostic: &Diagnostic) -> Vec<SourceId> {
 }
 
 fn frame<'a>(mut group: Group<'a>, sources: &'a Sources, diagnostic: &'a Diagnostic, source: SourceId) -> Group<'a> {
-    let path = sources.get(source).path.as_str();
+    let path = printable(&sources.get(source).path);
     let text = sources.get(source).text.as_str();
     let labels: Vec<(bool, &Label, Span)> = diagnostic
         .labels
@@ -86,10 +86,10 @@ fn frame<'a>(mut group: Group<'a>, sources: &'a Sources, diagnostic: &'a Diagnos
         .filter(|(_, label)| label.place.source == source)
         .map(|(index, label)| (index == 0, label, shown(text, label.place.span)))
         .collect();
-    let Some(window) = Window::around(text, labels.iter().map(|(_, _, span)| *span)) else {
+    let Some(window) = Window::around(sources, source, labels.iter().map(|(_, _, span)| *span)) else {
         for (_, label, _) in labels {
             let position = sources.position(label.place);
-            group = group.element(Origin::path(path).line(position.line).char_column(position.column));
+            group = group.element(Origin::path(path.clone()).line(position.line).char_column(position.column));
             if !label.text.is_empty() {
                 group = group.element(Level::NOTE.message(printable(&label.text)));
             }
@@ -100,8 +100,11 @@ fn frame<'a>(mut group: Group<'a>, sources: &'a Sources, diagnostic: &'a Diagnos
     for (main, label, span) in labels {
         let kind = if main { AnnotationKind::Primary } else { AnnotationKind::Context };
         let annotation = kind.span(window.inside(span));
-        snippet =
-            snippet.annotation(if label.text.is_empty() { annotation } else { annotation.label(label.text.as_str()) });
+        snippet = snippet.annotation(if label.text.is_empty() {
+            annotation
+        } else {
+            annotation.label(printable(&label.text))
+        });
     }
     group.element(snippet)
 }
@@ -110,9 +113,9 @@ fn patch<'a>(sources: &'a Sources, edit: &'a Edit) -> Option<Snippet<'a, Patch<'
     let Place { source, span } = edit.place;
     let text = sources.get(source).text.as_str();
     let span = within(text, span);
-    let window = Window::around(text, [span].into_iter())?;
+    let window = Window::around(sources, source, [span].into_iter())?;
     let patch = Patch::new(window.inside(span), edit.replacement.as_str());
-    Some(Snippet::source(window.text).path(sources.get(source).path.as_str()).line_start(window.line).patch(patch))
+    Some(Snippet::source(window.text).path(printable(&sources.get(source).path)).line_start(window.line).patch(patch))
 }
 
 /// The span, moved to where the text can be cut.
@@ -146,14 +149,16 @@ struct Window<'a> {
 
 impl<'a> Window<'a> {
     /// None when what is between the lines of these spans is too much to show.
-    fn around(text: &'a str, spans: impl Iterator<Item = Span> + Clone) -> Option<Self> {
+    fn around(sources: &'a Sources, source: SourceId, spans: impl Iterator<Item = Span> + Clone) -> Option<Self> {
+        let text = sources.get(source).text.as_str();
         let first = spans.clone().map(|span| span.start as usize).min()?;
         let last = spans.map(|span| span.end as usize).max()?;
         let start = text[..first].rfind('\n').map_or(0, |newline| newline + 1);
         let end = text[last..].find('\n').map_or(text.len(), |newline| last + newline);
         let window = &text[start..end];
         let longest = window.lines().map(str::len).max().unwrap_or(0);
-        (longest <= LINE_BYTES).then(|| Window { text: window, start, line: line_column(text, start).0 })
+        let place = Place { source, span: Span::new(start, start) };
+        (longest <= LINE_BYTES).then(|| Window { text: window, start, line: sources.position(place).line })
     }
 
     fn inside(&self, span: Span) -> std::ops::Range<usize> {

@@ -108,8 +108,9 @@ fn plural(count: usize, word: &str) -> String {
     format!("{count} {word}{}", if count == 1 { "" } else { "s" })
 }
 
-/// The same text in one line.
+/// The same text in one line that cannot steer a terminal.
 fn one_line(text: &str) -> String {
+    let text: String = text.chars().filter(|symbol| *symbol == '\n' || !symbol.is_control()).collect();
     text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
 }
 

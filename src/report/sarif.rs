@@ -2,7 +2,10 @@
 //!
 //! GitHub refuses more than 25,000 results in a run, shows 100 related places of one, and wants related places to differ.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+};
 
 use serde_json::{Value, json};
 
@@ -91,7 +94,7 @@ fn message(diagnostic: &Diagnostic) -> String {
     let mut text = diagnostic.message.clone();
     let notes = diagnostic.notes.iter().map(|note| ("note", note));
     for (word, line) in notes.chain(diagnostic.help.iter().map(|help| ("help", help))) {
-        text.push_str(&format!("\n{word}: {line}"));
+        write!(text, "\n{word}: {line}").expect("writing to a string");
     }
     text
 }
@@ -151,7 +154,7 @@ fn uri(path: &str) -> String {
     for byte in path.bytes() {
         match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => out.push(char::from(byte)),
-            _ => out.push_str(&format!("%{byte:02X}")),
+            _ => write!(out, "%{byte:02X}").expect("writing to a string"),
         }
     }
     out

@@ -1,10 +1,10 @@
 //! What MiniJinja found wrong, as a finding at the template's characters.
 
-use std::ops::Range;
+use std::{collections::BTreeSet, ops::Range};
 
 use minijinja::{Error, ErrorKind, Value};
 
-use super::{Context, FOLDER, OUTPUT_BYTES, Templates, Text};
+use super::{Context, FOLDER, OUTPUT_BYTES, Templates, Text, below_folder};
 use crate::{
     code,
     diagnostic::{Diagnostic, nearest},
@@ -25,13 +25,20 @@ impl Templates {
         let Some(main) = main else {
             return Diagnostic::new(code!("template-error"), format!("there is no template `{path}`"));
         };
-        let range = range_of(main, innermost);
+        let mut range = range_of(main, innermost);
+        if innermost.kind() == ErrorKind::UndefinedError {
+            range = name_at(&main.content, range);
+        }
         let place = Place { source: main.source, span: Span::new(range.start, range.end) };
-        let mut diagnostic = self.describe(innermost, &main.text[range], context, place);
+        let mut diagnostic = self.describe(innermost, &main.content[range], context, place);
+        let mut shown = BTreeSet::from([place]);
         for outer in chain.iter().rev() {
             if let Some(text) = outer.name().and_then(|name| self.texts.get(name)) {
                 let range = range_of(text, outer);
                 let place = Place { source: text.source, span: Span::new(range.start, range.end) };
+                if !shown.insert(place) {
+                    continue;
+                }
                 diagnostic = diagnostic.at(place, "included here");
             }
         }
@@ -59,6 +66,9 @@ impl Templates {
                 too_large(format!("the template prints more than {} MiB", OUTPUT_BYTES / 1024 / 1024), place)
             }
             ErrorKind::TemplateNotFound => self.not_found(&detail, place),
+            ErrorKind::UnknownFilter => unknown("filter", at_fault, place),
+            ErrorKind::UnknownTest => unknown("test", at_fault, place),
+            ErrorKind::UnknownFunction => unknown("function", at_fault, place),
             kind => {
                 let message = if detail.is_empty() { kind.to_string() } else { detail };
                 let mut diagnostic = Diagnostic::new(code!("template-error"), message).at(place, "");
@@ -75,7 +85,10 @@ impl Templates {
     }
 
     fn not_found(&self, detail: &str, place: Place) -> Diagnostic {
-        let path = detail.split('`').nth(1).unwrap_or_default();
+        // An include is named as it was written, an import as it was looked for.
+        let name = detail.split(['`', '\'']).nth(1).unwrap_or_default();
+        let name = name.strip_prefix(FOLDER).unwrap_or(name);
+        let path = below_folder(name);
         if !path.starts_with(FOLDER) {
             return Diagnostic::new(code!("template-error"), "this name leaves the folder `templates/`")
                 .at(place, "")
@@ -83,11 +96,16 @@ impl Templates {
         }
         let message = format!("there is no template `{path}`");
         let diagnostic = Diagnostic::new(code!("template-error"), message).at(place, "");
-        match nearest(path, self.texts.keys().map(String::as_str)) {
-            Some(known) => diagnostic.help(format!("did you mean `{}`?", known.trim_start_matches(FOLDER))),
+        match nearest(&path, self.texts.keys().map(String::as_str)) {
+            Some(known) => diagnostic.help(format!("did you mean `{}`?", known.strip_prefix(FOLDER).unwrap_or(known))),
             None => diagnostic.help("names are paths below `templates/`"),
         }
     }
+}
+
+fn unknown(what: &str, at_fault: &str, place: Place) -> Diagnostic {
+    let name = at_fault.split('(').next().unwrap_or_default().trim();
+    Diagnostic::new(code!("template-error"), format!("there is no {what} `{name}`")).at(place, "")
 }
 
 fn too_large(message: String, place: Place) -> Diagnostic {
@@ -110,7 +128,7 @@ fn plain(detail: &str) -> String {
 
 /// The characters an error is about, in the template as it was written: at least one of the right line.
 fn range_of(text: &Text, error: &Error) -> Range<usize> {
-    let whole: &str = &text.text;
+    let whole: &str = &text.content;
     let floor = |offset: usize| {
         let mut offset = offset.min(whole.len());
         while !whole.is_char_boundary(offset) {
@@ -139,6 +157,20 @@ pub(super) fn line(whole: &str, offset: usize) -> Range<usize> {
     let line = whole[start..].lines().next().unwrap_or("");
     let start = start + (line.len() - line.trim_start().len());
     start..start + line.trim().len()
+}
+
+/// The whole name of what is undefined: MiniJinja points at its last members, or at the filter that got it.
+fn name_at(whole: &str, range: Range<usize>) -> Range<usize> {
+    let name = |end: usize| {
+        let start =
+            whole[..end].trim_end_matches(|symbol: char| symbol.is_alphanumeric() || "_.".contains(symbol)).len();
+        start..end
+    };
+    if whole[range.clone()].starts_with('.') {
+        return name(range.start).start..range.end;
+    }
+    let filtered = whole[..range.start].trim_end().strip_suffix('|').map(|before| name(before.trim_end().len()));
+    filtered.filter(|name| !name.is_empty()).unwrap_or(range)
 }
 
 fn undefined(at_fault: &str, context: &Context, place: Place) -> Diagnostic {

@@ -4,7 +4,7 @@
 
 use minijinja::{
     Environment, Error, ErrorKind, Output, State, Value,
-    value::{Rest, ValueKind},
+    value::{Rest, ValueKind, ValueOrKwargs},
 };
 
 use super::{OUTPUT_BYTES, Writer};
@@ -82,7 +82,8 @@ fn careful<F, Rv, Args>(
 {
     let plain = format!("__{name}");
     environment.add_filter(plain.clone(), filter);
-    environment.add_filter(name, move |state: &mut State, arguments: Rest<Value>| {
+    environment.add_filter(name, move |state: &mut State, arguments: Rest<ValueOrKwargs>| {
+        let arguments = arguments.into_values();
         if size(&arguments) > OUTPUT_BYTES {
             return Err(too_large());
         }
@@ -201,7 +202,8 @@ pub(super) fn print(out: &mut Output, state: &mut State, value: &Value) -> Resul
 fn text(value: &Value) -> Result<String, Error> {
     let wrong = |what: &str, help: &str| Err(Error::new(ErrorKind::InvalidOperation, format!("{what}\n{help}")));
     match value.kind() {
-        ValueKind::String | ValueKind::Undefined => Ok(value.as_str().unwrap_or_default().to_owned()),
+        ValueKind::String => Ok(value.as_str().unwrap_or_default().to_owned()),
+        ValueKind::Undefined => Err(Error::from(ErrorKind::UndefinedError)),
         ValueKind::Bool => Ok(if value.is_true() { "true" } else { "false" }.to_owned()),
         ValueKind::Number => number(value),
         ValueKind::None => wrong(

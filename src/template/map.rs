@@ -4,10 +4,10 @@
 //! With the marks taken out it must equal the first, byte by byte; a template that measures or compares its own output may
 //! break that, and then the finding names the template and what was rendered.
 
-use std::{collections::BTreeMap, ops::Range};
+use std::{collections::BTreeMap, fmt::Write as _, ops::Range, sync::Arc};
 
 use super::{
-    Context, OUTPUT_BYTES, Templates, environment, fault, render,
+    Context, OUTPUT_BYTES, Templates, Text, environment, fault, render,
     rewrite::{self, MARK, Mark},
 };
 use crate::{
@@ -37,16 +37,16 @@ struct Piece {
     exact: bool,
 }
 
+impl Piece {
+    fn is_unknown(&self) -> bool {
+        !self.exact && self.origin.is_empty()
+    }
+}
+
 impl LineMap {
     pub(super) fn new(templates: &Templates, path: &str, context: &Context, rendered: &str) -> Self {
-        let template = templates.texts.get(path).map(|text| (text.source, fault::line(&text.text, 0)));
-        let all: BTreeMap<String, (usize, Vec<(usize, Mark)>)> = templates
-            .texts
-            .iter()
-            .enumerate()
-            .map(|(index, (path, text))| (path.clone(), (index, rewrite::marks(&text.text))))
-            .collect();
-        let pieces = pieces(templates, &all, path, context, rendered).unwrap_or_default();
+        let template = templates.texts.get(path).map(|text| (text.source, fault::line(&text.content, 0)));
+        let pieces = pieces(templates, path, context, rendered).unwrap_or_default();
         LineMap { pieces, template }
     }
 
@@ -71,21 +71,20 @@ impl LineMap {
             let to = (from + (end - start)).min(first.origin.end);
             return Some((place(first.source, from..to), true));
         }
-        let following =
-            self.pieces[index..].iter().take_while(|piece| piece.rendered.start < end && piece.source == first.source);
         let mut exact = true;
         let mut to = first.origin.end;
-        for piece in following {
-            if piece.origin.start < from {
+        for piece in &self.pieces[index + 1..] {
+            if piece.rendered.start >= end {
+                break;
+            }
+            // A loop or a macro goes back in the text, an include leaves it: the part before that is named.
+            if piece.source != first.source || piece.origin.start < to {
                 exact = false;
                 break;
             }
-            exact &= piece.exact;
-            to = match piece.exact {
-                true => piece.origin.end.min(piece.origin.start + (end - piece.rendered.start)),
-                false => piece.origin.end,
-            }
-            .max(to);
+            exact &= piece.exact && piece.origin.start == to;
+            let part = if piece.exact { end - piece.rendered.start } else { piece.origin.len() };
+            to = piece.origin.start + part.min(piece.origin.len());
         }
         Some((place(first.source, from..to), exact))
     }
@@ -96,35 +95,45 @@ fn place(source: SourceId, range: Range<usize>) -> Place {
 }
 
 /// The pieces of the rendered text, or none if the marks changed what is rendered.
-fn pieces(
-    templates: &Templates,
-    marks: &BTreeMap<String, (usize, Vec<(usize, Mark)>)>,
-    path: &str,
-    context: &Context,
-    rendered: &str,
-) -> Option<Vec<Piece>> {
-    if rendered.contains(MARK[0]) || rendered.contains(MARK[1]) {
+fn pieces(templates: &Templates, path: &str, context: &Context, rendered: &str) -> Option<Vec<Piece>> {
+    if rendered.contains(MARK) {
         return None;
     }
-    let texts = templates.texts.clone();
-    let loaded = marks.clone();
+    let marked: Vec<Marked> = templates.texts.iter().map(|(path, text)| Marked::new(path, text)).collect();
+    let marked = Arc::new(marked);
+    let loaded = Arc::clone(&marked);
     let environment = environment(templates.writer, move |path| {
-        let (index, marks) = loaded.get(path)?;
-        Some(rewrite::mark(&texts.get(path)?.text, *index, marks).text)
+        let index = loaded.binary_search_by(|marked| marked.path.as_str().cmp(path)).ok()?;
+        let Marked { text, marks, .. } = &loaded[index];
+        Some(rewrite::mark(&text.content, index, marks).text)
     });
     // Marks are short beside the lines they mark, but a line may be one letter.
-    let marked = render(&environment, path, context, OUTPUT_BYTES * 8).ok()?;
-    let order: Vec<(&str, &[(usize, Mark)])> =
-        marks.iter().map(|(path, (_, marks))| (path.as_str(), marks.as_slice())).collect();
-    let mut reader = Reader { templates, order, rendered, pieces: Vec::new(), open: Vec::new(), at: 0, from: None };
-    reader.read(&marked)?;
+    let output = render(&environment, path, context, OUTPUT_BYTES * 8).ok()?;
+    let main = templates.texts.get(path)?.source;
+    let mut reader =
+        Reader { marked: &marked, main, rendered, pieces: Vec::new(), open: Vec::new(), at: 0, from: None };
+    reader.read(&output)?;
     (reader.at == rendered.len()).then_some(reader.pieces)
+}
+
+/// A template with the places of its marks.
+struct Marked {
+    path: String,
+    text: Arc<Text>,
+    marks: Vec<(usize, Mark)>,
+}
+
+impl Marked {
+    fn new(path: &str, text: &Arc<Text>) -> Self {
+        Marked { path: path.to_owned(), text: Arc::clone(text), marks: rewrite::marks(&text.content) }
+    }
 }
 
 /// Reads a marked text beside the rendered one.
 struct Reader<'a> {
-    templates: &'a Templates,
-    order: Vec<(&'a str, &'a [(usize, Mark)])>,
+    marked: &'a [Marked],
+    /// The template that was rendered.
+    main: SourceId,
     rendered: &'a str,
     pieces: Vec<Piece>,
     /// The expressions that the reader is inside of.
@@ -132,54 +141,55 @@ struct Reader<'a> {
     /// How much of the rendered text is read.
     at: usize,
     /// The plain text that the reader is inside of: template and offset.
-    from: Option<(&'a str, usize)>,
+    from: Option<(&'a Text, usize)>,
 }
 
 impl Reader<'_> {
-    fn read(&mut self, marked: &str) -> Option<()> {
-        let mut rest = marked;
+    fn read(&mut self, output: &str) -> Option<()> {
+        let mut rest = output;
         while let Some(start) = rest.find(MARK[0]) {
             self.text(&rest[..start])?;
             let after = &rest[start + MARK[0].len_utf8()..];
             let (mark, after) = after.split_once(MARK[1])?;
             let (template, index) = mark.split_once(':')?;
-            let (path, marks) = *self.order.get(template.parse::<usize>().ok()?)?;
+            let Marked { text, marks, .. } = self.marked.get(template.parse::<usize>().ok()?)?;
             let (_, mark) = *marks.get(index.parse::<usize>().ok()?)?;
-            self.mark(path, mark);
+            self.from = None;
+            match mark {
+                Mark::Text(offset) => {
+                    self.indentation(text, offset);
+                    self.from = Some((text, offset));
+                }
+                Mark::Newline(offset) => {
+                    self.line(text, offset);
+                    self.from = Some((text, offset));
+                }
+                Mark::Open(start, end) => self.open.push((text.source, start..end)),
+                Mark::Close => drop(self.open.pop()),
+            }
             rest = after;
         }
         self.text(rest)
     }
 
-    fn mark(&mut self, path: &str, mark: Mark) {
-        let Some((path, _)) = self.templates.texts.get_key_value(path) else { return };
-        let source = self.templates.texts[path].source;
-        let known = self.order.iter().find(|(known, _)| known == path).map(|(known, _)| *known);
-        match mark {
-            Mark::Text(offset) | Mark::Newline(offset) => {
-                self.from = known.map(|path| (path, offset));
-                if matches!(mark, Mark::Newline(_)) {
-                    self.blank_before(source, path, offset);
-                }
-            }
-            Mark::Open(start, end) => {
-                self.from = None;
-                self.open.push((source, start..end));
-            }
-            Mark::Close => {
-                self.from = None;
-                self.open.pop();
-            }
+    /// Spaces before a mark are the template's if the same stand there.
+    fn indentation(&mut self, text: &Text, offset: usize) {
+        let Some(last) = self.pieces.last_mut().filter(|piece| piece.is_unknown()) else { return };
+        let spaces = &self.rendered[last.rendered.clone()];
+        if text.content[..offset].ends_with(spaces) {
+            last.source = text.source;
+            last.origin = offset - spaces.len()..offset;
+            last.exact = true;
         }
     }
 
-    /// What is left unknown on this line belongs to the template's line.
-    fn blank_before(&mut self, source: SourceId, path: &str, offset: usize) {
-        let line = fault::line(&self.templates.texts[path].text, offset);
+    /// What is still unknown on this line belongs to the template's line.
+    fn line(&mut self, text: &Text, offset: usize) {
+        let line = fault::line(&text.content, offset);
         let start = self.rendered[..self.at].rfind('\n').map_or(0, |newline| newline + 1);
         for piece in self.pieces.iter_mut().rev().take_while(|piece| piece.rendered.start >= start) {
-            if piece.origin.is_empty() && !piece.exact {
-                piece.source = source;
+            if piece.is_unknown() {
+                piece.source = text.source;
                 piece.origin = line.clone();
             }
         }
@@ -192,41 +202,34 @@ impl Reader<'_> {
         if !self.rendered[self.at..].starts_with(text) {
             return None;
         }
-        let rendered = self.at..self.at + text.len();
-        self.at = rendered.end;
-        if let Some((path, offset)) = self.from.take() {
-            let origin = &self.templates.texts[path];
-            let own = text.bytes().zip(origin.text[offset..].bytes()).take_while(|(left, right)| left == right).count();
-            // The line break before an indented tag is the template's, the indentation may not be.
-            let exact = rendered.start..rendered.start + own;
+        let start = self.at;
+        self.at += text.len();
+        // What follows a line break has a mark of its own, or is indentation that may not be this line's.
+        let line = text.find('\n').map_or(text.len(), |newline| newline + 1);
+        let own = self.from.take().map_or(0, |(origin, offset)| {
+            let same = text.bytes().zip(origin.content[offset..].bytes()).take(line);
+            let own = same.take_while(|(left, right)| left == right).count();
+            let own = (0..=own).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
             if own > 0 {
-                let piece =
-                    Piece { rendered: exact.clone(), source: origin.source, origin: offset..offset + own, exact: true };
-                self.pieces.push(piece);
+                let (rendered, origin_range) = (start..start + own, offset..offset + own);
+                self.pieces.push(Piece { rendered, source: origin.source, origin: origin_range, exact: true });
             }
-            if exact.end < rendered.end {
-                self.unknown(exact.end..rendered.end);
-            }
-        } else {
-            self.unknown(rendered);
+            own
+        });
+        if own < text.len() {
+            self.unknown(start + own..self.at);
         }
         Some(())
     }
 
     /// Text of an expression, or indentation before a mark.
     fn unknown(&mut self, rendered: Range<usize>) {
-        let piece = match self.open.last() {
-            Some((source, origin)) => Piece { rendered, source: *source, origin: origin.clone(), exact: false },
-            None => {
-                let before = self.pieces.last().map(|piece| (piece.source, piece.origin.end));
-                let (source, at) = before.unwrap_or_else(|| {
-                    let first = self.templates.texts.values().next().expect("a template was rendered");
-                    (first.source, 0)
-                });
-                Piece { rendered, source, origin: at..at, exact: false }
-            }
-        };
-        self.pieces.push(piece);
+        let (source, origin) = self.open.last().cloned().unwrap_or_else(|| {
+            let before = self.pieces.last().map(|piece| (piece.source, piece.origin.end));
+            let (source, at) = before.unwrap_or((self.main, 0));
+            (source, at..at)
+        });
+        self.pieces.push(Piece { rendered, source, origin, exact: false });
     }
 }
 
@@ -281,7 +284,7 @@ fn translate(label: &mut Label, map: &LineMap, sources: &Sources) {
         let line = sources.position(label.place).line;
         let text = quoted(sources, label.place);
         let space = if label.text.is_empty() { "" } else { " " };
-        label.text.push_str(&format!("{space}(rendered line {line}: `{text}`)"));
+        write!(label.text, "{space}(rendered line {line}: `{text}`)").expect("writing to a string");
     }
     label.place = place;
 }

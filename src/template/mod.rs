@@ -31,7 +31,7 @@ pub const FOLDER: &str = "templates/";
 pub const OUTPUT_BYTES: usize = 8 * 1024 * 1024;
 
 /// Instructions a rendering may take; the largest of healthy templates need a few thousand.
-const FUEL: u64 = 2_000_000;
+const FUEL: u64 = 1_000_000;
 
 /// How deep includes, macros and loops may nest: an include counts ten, a macro four.
 const DEPTH: usize = 200;
@@ -74,9 +74,8 @@ impl Context {
 /// A template's text as it was read, and as it is compiled.
 #[derive(Debug)]
 struct Text {
-    /// Its place in the order of paths, which marks use to name it.
     source: SourceId,
-    text: Arc<str>,
+    content: Box<str>,
     guarded: OnceLock<Rewritten>,
 }
 
@@ -96,7 +95,7 @@ impl Templates {
 
     /// Adds a template, for example `templates/services/gitea/values.yaml.j2`.
     pub fn add(&mut self, path: &str, source: SourceId, text: &str) {
-        let text = Text { source, text: Arc::from(text), guarded: OnceLock::new() };
+        let text = Text { source, content: text.into(), guarded: OnceLock::new() };
         self.texts.insert(path.to_owned(), Arc::new(text));
         self.environment = OnceLock::new();
     }
@@ -118,7 +117,7 @@ impl Templates {
 
 impl Text {
     fn guarded(&self) -> &Rewritten {
-        self.guarded.get_or_init(|| rewrite::guard(&self.text))
+        self.guarded.get_or_init(|| rewrite::guard(&self.content))
     }
 }
 
