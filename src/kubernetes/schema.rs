@@ -142,9 +142,9 @@ fn fields(written: &Value) -> Fields {
     let has_default = |name: &str| written["properties"][name].get("default").is_some();
     let required = words(&written["required"]).into_iter().filter(|name| !has_default(name)).collect();
     let others = match &written["additionalProperties"] {
-        _ if flag(written, "x-kubernetes-preserve-unknown-fields") => Others::Anything,
+        each @ Value::Object(_) => Others::Each(Schema::read(each)),
         Value::Bool(true) => Others::Anything,
-        Value::Object(each) => Others::Each(Schema::read(&Value::Object(each.clone()))),
+        _ if flag(written, "x-kubernetes-preserve-unknown-fields") => Others::Anything,
         _ => Others::Nothing,
     };
     Fields { known, required, others, embedded: flag(written, "x-kubernetes-embedded-resource") }

@@ -197,6 +197,36 @@ fn a_list_is_judged_item_by_item() {
 }
 
 #[test]
+fn ciphertexts_of_sops_are_left_alone() {
+    let mut secret = json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"}, "immutable": "ENC[AES256_GCM,data:x,type:bool]",
+        "data": {"password": "ENC[AES256_GCM,data:x,type:str]"}, "sops": {"mac": "ENC[x]"},
+    });
+    assert_eq!(findings(&secret), []);
+    secret.as_object_mut().expect("a map").remove("sops");
+    assert_eq!(findings(&secret).len(), 2);
+}
+
+#[test]
+fn variables_flux_replaces_may_become_anything() {
+    let deployment = json!({
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "${NAME}", "labels": {"a": "${LABEL}"}},
+        "spec": {"replicas": "${REPLICAS}", "selector": {}, "template": {"spec": {"containers": [
+            {"name": "a", "imagePullPolicy": "${POLICY:=Always}", "resources": {"limits": {"memory": "${MEMORY}Mi"}}},
+        ]}}},
+    });
+    assert_eq!(findings(&deployment), []);
+}
+
+#[test]
+fn patches_and_plugins_of_kustomize_are_no_objects() {
+    let patch = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "a"}, "$patch": "delete"});
+    assert_eq!(findings(&patch), []);
+    let plugin = json!({"apiVersion": "builtin", "kind": "NamespaceTransformer", "metadata": {"name": "a"}});
+    assert_eq!(findings(&plugin), []);
+}
+
+#[test]
 fn what_is_no_object_says_what_it_lacks() {
     assert_eq!(findings(&json!([1]))[0].0, "manifest-incomplete");
     assert_eq!(

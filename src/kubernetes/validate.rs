@@ -43,14 +43,12 @@ pub(super) fn object(schemas: &Schemas, document: &Node) -> Vec<Diagnostic> {
     }
     let api_version = text_field(document, "apiVersion");
     let kind = text_field(document, "kind");
-    if api_version == Some("v1") && kind == Some("List") {
-        return document
-            .get("items")
-            .map(Node::items)
-            .unwrap_or_default()
-            .iter()
-            .flat_map(|item| object(schemas, item))
-            .collect();
+    if let Some(items) = items_of(document, kind) {
+        return items.iter().flat_map(|item| object(schemas, item)).collect();
+    }
+    if document.get("$patch").is_some() {
+        // A strategic merge patch names fields of an object and is none.
+        return Vec::new();
     }
     let group = api_version.map_or("", group_of);
     if LOCAL_GROUPS.contains(&group) {
@@ -61,13 +59,19 @@ pub(super) fn object(schemas: &Schemas, document: &Node) -> Vec<Diagnostic> {
         native: false,
         secret: kind == Some("Secret"),
         kind: kind.unwrap_or("object"),
-        lenient: false,
+        encrypted: document.at(["sops", "mac"]).is_some(),
         path: Vec::new(),
         found: Vec::new(),
     };
     walk.top(document, api_version, kind);
     let subject = subject(document, group, kind);
     walk.found.into_iter().map(|finding| finding.about(subject.clone())).collect()
+}
+
+/// The objects of a `List`, a `RoleList` and the like.
+fn items_of<'n>(document: &'n Node, kind: Option<&str>) -> Option<&'n [Node]> {
+    let items = document.get("items").filter(|items| matches!(items.kind, Kind::List(_)));
+    kind.filter(|kind| kind.ends_with("List")).and(items).map(Node::items)
 }
 
 /// `Kind.group:namespace/name`, as findings name objects.
@@ -107,8 +111,8 @@ struct Walk<'n> {
     /// The object is a Secret: its values are never shown.
     secret: bool,
     kind: &'n str,
-    /// Below `status`, which the API server drops: nothing is missing there.
-    lenient: bool,
+    /// The file is encrypted by SOPS: what its ciphertexts hold is not known here.
+    encrypted: bool,
     path: Vec<Step<'n>>,
     found: Vec<Diagnostic>,
 }
@@ -199,6 +203,10 @@ impl<'n> Walk<'n> {
             self.found.push(offered(finding, place_of("apiVersion"), "apiVersion", &served));
             return;
         }
+        if !api_version.contains('/') && !api_version.starts_with('v') {
+            // Kustomize's own plugins write `builtin` here.
+            return;
+        }
         let group = group_of(api_version);
         let native_group = |candidate: &str| {
             schemas.table.kinds().any(|(version, _, kind)| kind.is_native() && group_of(version) == candidate)
@@ -259,13 +267,18 @@ impl<'n> Walk<'n> {
             }
             return;
         }
+        if node.as_str().is_some_and(|text| self.is_deferred(text)) {
+            return;
+        }
         match (&schema.shape, &node.kind) {
-            (Shape::Anything | Shape::Reference(_), _) | (Shape::Flag, Kind::Bool(_)) => {}
+            (Shape::Anything | Shape::Reference(_), _)
+            | (Shape::Flag, Kind::Bool(_))
+            | (Shape::WholeOrText, Kind::String(_))
+            | (Shape::Quantity, Kind::Number(_)) => {}
             (_, Kind::Null) if schema.nullable => {}
             (Shape::Whole { width, range }, Kind::Number(number)) => self.whole(*width, range, number, node),
             (Shape::Number(range), Kind::Number(number)) => self.range(range, number, node),
             (Shape::Text(text), Kind::String(written)) => self.text(text, written, node),
-            (Shape::WholeOrText, Kind::String(_)) | (Shape::Quantity, Kind::Number(_)) => {}
             (Shape::WholeOrText, Kind::Number(number)) if is_whole(number) => {}
             (Shape::Quantity, Kind::String(written)) => self.quantity(written, node),
             (Shape::List(list), Kind::List(items)) => self.list(list, items, node),
@@ -275,6 +288,11 @@ impl<'n> Walk<'n> {
         if !schema.choices.is_empty() {
             self.choice(schema, node);
         }
+    }
+
+    /// Whether what will be there is not known yet: a ciphertext of SOPS, or a variable Flux replaces (`postBuild`).
+    fn is_deferred(&self, text: &str) -> bool {
+        self.encrypted && text.starts_with("ENC[") || text.contains("${")
     }
 
     fn wrong_type(&mut self, wanted: &Shape, node: &Node) {
@@ -381,14 +399,13 @@ impl<'n> Walk<'n> {
 
     fn choice(&mut self, schema: &Schema, node: &Node) {
         let fine = match &node.kind {
-            Kind::Null => true,
             // To a native kind an empty string is an unset field.
             Kind::String(text) => {
                 self.native && text.is_empty() || schema.choices.iter().any(|choice| choice.as_str() == Some(text))
             }
             Kind::Number(number) => schema.choices.iter().any(|choice| choice.as_f64() == number.as_f64()),
             Kind::Bool(flag) => schema.choices.contains(&Value::Bool(*flag)),
-            Kind::List(_) | Kind::Map(_) => true,
+            Kind::Null | Kind::List(_) | Kind::Map(_) => true,
         };
         // A value of another type has been reported as that.
         let same_type = schema.choices.iter().any(|choice| {
@@ -442,21 +459,24 @@ impl<'n> Walk<'n> {
     /// The fields of a map. `whole` is set for a custom resource itself, whose metadata is looked at elsewhere.
     fn fields(&mut self, fields: &Fields, node: &'n Node, key: Place, whole: bool) {
         for entry in node.entries() {
+            if self.encrypted && self.path.is_empty() && entry.key == "sops" {
+                continue;
+            }
             if (whole || fields.embedded) && matches!(entry.key.as_str(), "apiVersion" | "kind" | "metadata") {
                 continue;
             }
             self.path.push(Step::Field(&entry.key));
-            let status = self.path.len() == 1 && entry.key == "status";
-            let lenient = self.lenient;
-            self.lenient |= status;
             match (fields.known.get(&entry.key), &fields.others) {
                 (Some(field), _) => self.entry(field, entry),
                 (None, Others::Each(each)) => self.entry(each, entry),
                 (None, Others::Anything) => {}
                 (None, Others::Nothing) => self.unknown_field(fields, entry),
             }
-            self.lenient = lenient;
             self.path.pop();
+        }
+        // The API server drops the status of what is applied: nothing is missing there.
+        if matches!(self.path.first(), Some(Step::Field("status"))) {
+            return;
         }
         for name in &fields.required {
             let absent = match node.entry(name) {
@@ -466,7 +486,7 @@ impl<'n> Walk<'n> {
                 }
             };
             let known_elsewhere = whole && matches!(name.as_str(), "apiVersion" | "kind" | "metadata");
-            if absent && !self.lenient && !known_elsewhere {
+            if absent && !known_elsewhere {
                 self.missing(name, node, key);
             }
         }
@@ -511,7 +531,7 @@ impl<'n> Walk<'n> {
         for (field, values_too) in [("labels", true), ("annotations", false)] {
             self.path.push(Step::Field(field));
             for entry in metadata.get(field).map(Node::entries).unwrap_or_default() {
-                if !is_qualified_name(&entry.key) {
+                if !self.is_deferred(&entry.key) && !is_qualified_name(&entry.key) {
                     let message = format!("`{}` cannot be a key of `{}`", entry.key, self.path_text());
                     let help =
                         "a key is up to 63 letters, digits, `-`, `_` and `.`, with an optional `domain/` before it";
@@ -520,6 +540,7 @@ impl<'n> Walk<'n> {
                 }
                 if let Some(value) = entry.value.as_str()
                     && values_too
+                    && !self.is_deferred(value)
                     && !is_label_value(value)
                 {
                     let message = format!("`{}` has a value no label can have", self.path_to(&entry.key));
@@ -536,7 +557,7 @@ impl<'n> Walk<'n> {
     fn name(&mut self, document: &Node) {
         let Some(metadata) = document.get("metadata") else { return };
         if let Some(node) = metadata.get("name")
-            && let Some(name) = node.as_str().filter(|name| !name.is_empty())
+            && let Some(name) = node.as_str().filter(|name| !name.is_empty() && !self.is_deferred(name))
             && !(self.native && OWN_NAMES.contains(&self.kind))
         {
             let label = self.native && matches!(self.kind, "Namespace" | "Service");
@@ -547,7 +568,8 @@ impl<'n> Walk<'n> {
             }
         }
         if let Some(node) = metadata.get("namespace")
-            && let Some(namespace) = node.as_str().filter(|namespace| !namespace.is_empty())
+            && let Some(namespace) =
+                node.as_str().filter(|namespace| !namespace.is_empty() && !self.is_deferred(namespace))
             && !is_dns_label(namespace)
         {
             self.bad_name("metadata.namespace", namespace, node, "up to 63 lower-case letters, digits and `-`");
@@ -653,7 +675,7 @@ fn is_base64(text: &str) -> bool {
         }
         length += 1;
     }
-    length % 4 == 0 && padding <= 2
+    length.is_multiple_of(4) && padding <= 2
 }
 
 /// `1`, `1.5Gi`, `100m`, `1e3`.
