@@ -1,0 +1,3 @@
+//! What users see, tested from outside.
+
+mod yaml;
