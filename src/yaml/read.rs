@@ -19,6 +19,9 @@ use crate::{
 const DEEPEST: usize = 128;
 /// Bytes that aliases may add to any text; ten times its size more to a large one.
 const LEAST_BUDGET: usize = 16 << 20;
+/// What the tags of YAML itself start with; `!!str` is short for it.
+const STANDARD: &str = "tag:yaml.org,2002:";
+const NOT_A_TEXT: &str = "a text for kubectl, no key at all for kustomize in most places";
 /// What a value costs besides its text.
 const VALUE_COST: usize = 32;
 
@@ -120,6 +123,32 @@ struct Draft {
     empty: bool,
 }
 
+impl Draft {
+    fn note(&mut self, place: Place, text: impl Into<String>, readings: &'static str) {
+        self.ambiguous.push(Ambiguous { place, text: text.into(), readings });
+    }
+
+    /// Whether a key comes next.
+    fn wants_key(&self) -> bool {
+        matches!(self.open.last(), Some(Open { kind: OpenKind::Map(OpenMap { pending: None, .. }), .. }))
+    }
+}
+
+/// A scalar as the parser hands it over.
+#[derive(Clone, Copy)]
+struct Written<'e> {
+    span: Span,
+    value: &'e str,
+    style: ScalarStyle,
+    tag: Option<&'e Tag>,
+}
+
+impl Written<'_> {
+    fn is_plain(self) -> bool {
+        self.style == ScalarStyle::Plain
+    }
+}
+
 impl<'t> Reader<'t> {
     fn document(&mut self, parser: &mut Parser<'t, StrInput<'t>>) -> Result<Next> {
         let mut draft = Draft::default();
@@ -138,14 +167,11 @@ impl<'t> Reader<'t> {
                     return Ok(Next::Document(Document { root: item.node, ambiguous: draft.ambiguous }));
                 }
                 Event::Scalar(value, style, anchor, tag) => {
-                    let tag = tag.as_deref();
-                    let span = if value.is_empty() && style == ScalarStyle::Plain { span } else { self.trimmed(span) };
-                    if style == ScalarStyle::Plain {
-                        self.note_ambiguity(&mut draft, span, &value, tag);
-                    }
-                    draft.empty =
-                        draft.open.is_empty() && value.is_empty() && style == ScalarStyle::Plain && tag.is_none();
-                    let item = self.scalar(span, &value, style, tag)?;
+                    // The parser writes `~` where nothing is written.
+                    let nothing = style == ScalarStyle::Plain && span.start == span.end;
+                    let value = if nothing { "" } else { &*value };
+                    let scalar = Written { span, value, style, tag: tag.as_deref() };
+                    let item = self.scalar_item(&mut draft, scalar)?;
                     self.finish(&mut draft, item, anchor)?;
                 }
                 Event::SequenceStart(style, anchor, _) => {
@@ -328,8 +354,38 @@ impl<'t> Reader<'t> {
         }
     }
 
-    fn scalar(&self, span: Span, value: &str, style: ScalarStyle, tag: Option<&Tag>) -> Result<Item> {
-        let name = tag.and_then(|tag| tag.suffix_in_namespace("tag:yaml.org,2002:"));
+    /// A scalar's value, and a note where readers differ about it.
+    fn scalar_item(&self, draft: &mut Draft, scalar: Written<'_>) -> Result<Item> {
+        let empty = scalar.value.is_empty() && scalar.is_plain();
+        let span = if empty { scalar.span } else { self.trimmed(scalar.span) };
+        draft.empty = empty && draft.open.is_empty() && scalar.tag.is_none();
+        if self.has_surrogate_escape(span, scalar.style) {
+            return Err(self.surrogate_escape(span));
+        }
+        if let Some(readings) = ambiguity(draft, scalar) {
+            let text = if scalar.is_plain() { scalar.value } else { self.first_line(span) };
+            draft.note(self.place(span), text, readings);
+        }
+        let mut value = scalar.value;
+        if self.ends_without_line_break(scalar) {
+            let readings = "ends in a line break for kubectl, without one for kustomize";
+            draft.note(self.place(span), self.first_line(span), readings);
+            value = &value[..value.len() - 1];
+        }
+        if empty && scalar.tag.is_none() && self.is_bare_key(draft, span) {
+            return Ok(self.text_item(span, String::new()));
+        }
+        self.resolved(Written { span, value, ..scalar })
+    }
+
+    fn text_item(&self, span: Span, text: String) -> Item {
+        let cost = VALUE_COST + text.len();
+        let node = Node::new(self.source, span, Kind::String(text.clone()));
+        Item { node, key: Some(text), merges: false, height: 0, cost }
+    }
+
+    fn resolved(&self, Written { span, value, style, tag }: Written<'_>) -> Result<Item> {
+        let name = tag.and_then(|tag| tag.suffix_in_namespace(STANDARD));
         let custom = tag.is_some_and(|tag| name.is_none() && tag.original() != "!");
         let plain = style == ScalarStyle::Plain;
         let resolved = match name.as_deref() {
@@ -392,25 +448,61 @@ impl<'t> Reader<'t> {
                     .at(self.place(span), "")
                     .help("write the text itself, or keep the base64 as a string without the tag")
             })?;
-        let cost = VALUE_COST + text.len();
-        let node = Node::new(self.source, span, Kind::String(text.clone()));
-        Ok(Item { node, key: Some(text), merges: false, height: 0, cost })
+        Ok(self.text_item(span, text))
     }
 
-    /// Notes a plain scalar, value or key, that readers differ about.
-    fn note_ambiguity(&self, draft: &mut Draft, span: Span, value: &str, tag: Option<&Tag>) {
-        let is_key = matches!(draft.open.last(), Some(Open { kind: OpenKind::Map(OpenMap { pending: None, .. }), .. }));
-        let readings = match tag {
-            None if is_key => key_ambiguity(value),
-            None => scalar::ambiguity(value),
-            Some(tag) if tag.original() == "!" && scalar::resolve(value) != Scalar::String => {
-                Some("a string for kubectl, as if without the `!` for kustomize")
-            }
-            Some(_) => None,
-        };
-        if let Some(readings) = readings {
-            draft.ambiguous.push(Ambiguous { place: self.place(span), text: value.to_owned(), readings });
+    /// A block scalar at the very end of a text whose last line is not ended: the parser ends it as kubectl does.
+    fn ends_without_line_break(&self, scalar: Written<'_>) -> bool {
+        matches!(scalar.style, ScalarStyle::Literal | ScalarStyle::Folded)
+            && scalar.value.ends_with('\n')
+            && !self.text.ends_with(['\n', '\r'])
+            && scalar.span.end as usize >= self.text.trim_end().len()
+    }
+
+    /// A key in braces with neither `:` nor value, such as `{a, b}`, whose value kustomize takes for an empty string.
+    fn is_bare_key(&self, draft: &mut Draft, span: Span) -> bool {
+        let Some(Open { flow: true, kind: OpenKind::Map(map), .. }) = draft.open.last() else { return false };
+        let Some((_, key, _)) = map.pending else { return false };
+        let between = self.text.get(key.span.end as usize..span.start as usize).unwrap_or(":");
+        if between.contains(':') || self.text[span.start as usize..].starts_with(':') {
+            return false;
         }
+        draft.note(key, self.at(key.span), "a key with no value for kubectl, with an empty string for kustomize");
+        true
+    }
+
+    /// `\ud83d\ude00` in double quotes: JSON's way to write one character, unknown to Go's YAML.
+    fn has_surrogate_escape(&self, span: Span, style: ScalarStyle) -> bool {
+        if style != ScalarStyle::DoubleQuoted {
+            return false;
+        }
+        let mut escapes = self.at(span).split('\\').skip(1);
+        while let Some(escape) = escapes.next() {
+            let mut digits = escape.bytes();
+            match digits.next() {
+                // An escaped backslash: what follows it is text.
+                None => drop(escapes.next()),
+                Some(b'u') if matches!(digits.next(), Some(b'd' | b'D')) => {
+                    if digits.next().is_some_and(|digit| digit.is_ascii_hexdigit() && digit >= b'8') {
+                        return true;
+                    }
+                }
+                Some(_) => {}
+            }
+        }
+        false
+    }
+
+    fn surrogate_escape(&self, span: Span) -> Box<Diagnostic> {
+        Box::new(
+            Diagnostic::new(code!("yaml-syntax"), "kustomize and kubectl know no `\\u` escape for half a character")
+                .at(self.place(span), "")
+                .help("write the character itself, or its `\\U` escape of eight digits"),
+        )
+    }
+
+    fn first_line(&self, span: Span) -> &str {
+        self.at(span).lines().next().unwrap_or("")
     }
 
     fn at(&self, span: Span) -> &str {
@@ -489,12 +581,34 @@ impl<'t> Reader<'t> {
     }
 }
 
+/// How readers differ about a scalar, key or value, where they do.
+fn ambiguity(draft: &Draft, scalar: Written<'_>) -> Option<&'static str> {
+    let value = scalar.value;
+    let Some(tag) = scalar.tag else {
+        return match (draft.wants_key(), scalar.is_plain()) {
+            (true, true) if value == "<<" => None,
+            (true, false) if value == "<<" => Some("a key for kubectl, lost by kustomize"),
+            (true, true) => key_ambiguity(value),
+            (false, true) => scalar::ambiguity(value),
+            (_, false) => (scalar.style == ScalarStyle::Folded && value.contains("\n "))
+                .then_some("as written for kubectl, with further empty lines for kustomize"),
+        };
+    };
+    let is_number = || !matches!(scalar::resolve(value), Scalar::String | Scalar::Null);
+    match tag.suffix_in_namespace(STANDARD).as_deref() {
+        None if tag.original() == "!" && scalar.is_plain() && is_number() => {
+            Some("a string for kubectl, as if without the `!` for kustomize")
+        }
+        Some("timestamp") => Some("a string for kubectl, a time that kustomize writes out in full"),
+        Some("int" | "float" | "bool") if draft.wants_key() => Some(NOT_A_TEXT),
+        _ => None,
+    }
+}
+
 /// How readers differ about a plain scalar that is a key: kustomize takes texts only.
 fn key_ambiguity(value: &str) -> Option<&'static str> {
     match scalar::resolve(value) {
-        Scalar::Bool(_) | Scalar::Int(_) | Scalar::Float(_) | Scalar::Time(_) => {
-            Some("a text for kubectl, no key at all for kustomize in most places")
-        }
+        Scalar::Bool(_) | Scalar::Int(_) | Scalar::Float(_) | Scalar::Time(_) => Some(NOT_A_TEXT),
         _ => scalar::ambiguity(value),
     }
 }
@@ -556,4 +670,184 @@ fn explanation(error: &ScanError) -> (String, &'static str) {
         }
     };
     (message.to_owned(), help)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::source::Sources;
+
+    fn reading(text: &str) -> (Sources, Reading) {
+        let mut sources = Sources::default();
+        let source = sources.add("a.yaml", text);
+        let reading = read(source, text);
+        (sources, reading)
+    }
+
+    fn values(text: &str) -> Vec<Value> {
+        let (_, reading) = reading(text);
+        assert_eq!(reading.diagnostics, [], "{text}");
+        reading.documents.iter().map(|document| document.root.to_json()).collect()
+    }
+
+    /// The codes found, each with the texts it points at.
+    fn findings(text: &str) -> Vec<(String, Vec<String>)> {
+        let (sources, reading) = reading(text);
+        let labels = |diagnostic: &Diagnostic| {
+            diagnostic.labels.iter().map(|label| sources.text(label.place).to_owned()).collect()
+        };
+        reading.diagnostics.iter().map(|diagnostic| (diagnostic.code.to_string(), labels(diagnostic))).collect()
+    }
+
+    fn found(code: &str, places: &[&str]) -> (String, Vec<String>) {
+        (code.to_owned(), places.iter().map(|&place| place.to_owned()).collect())
+    }
+
+    #[test]
+    fn every_value_knows_its_text() {
+        let text = "# c\na: \"x\" # c\nb:\n  - 1\n  - {c: [d]}\n\ne: |\n  f\n  g\n\n# c\nh: plain  text \n";
+        let (sources, reading) = reading(text);
+        let root = &reading.documents[0].root;
+        let at = |pointer: &str| sources.text(root.pointer(pointer).expect("it is there").place);
+        assert_eq!(at("/a"), "\"x\"");
+        assert_eq!(at("/b"), "- 1\n  - {c: [d]}");
+        assert_eq!(at("/b/1"), "{c: [d]}");
+        assert_eq!(at("/b/1/c"), "[d]");
+        assert!(at("/e").ends_with("f\n  g"), "{}", at("/e"));
+        assert_eq!(at("/h"), "plain  text");
+        assert_eq!(sources.text(root.place), text[4..].trim_end());
+        assert_eq!(sources.text(root.entry("e").expect("it is there").key_place), "e");
+    }
+
+    #[test]
+    fn places_count_a_byte_order_mark_and_wide_characters() {
+        let (sources, reading) = reading("\u{feff}ä: ö\nb: ü\n");
+        let root = &reading.documents[0].root;
+        assert_eq!(root.to_json(), json!({"ä": "ö", "b": "ü"}));
+        assert_eq!(sources.text(root.entry("ä").expect("it is there").key_place), "ä");
+        assert_eq!(sources.text(root.get("b").expect("it is there").place), "ü");
+    }
+
+    #[test]
+    fn documents_of_comments_alone_are_skipped() {
+        assert_eq!(values(""), Vec::<Value>::new());
+        assert_eq!(values("# nothing\n"), Vec::<Value>::new());
+        assert_eq!(values("---\n# nothing\n---\na: 1\n---\n---\n- 2\n...\n"), [json!({"a": 1}), json!([2])]);
+        assert_eq!(values("--- ''\n"), [json!("")]);
+    }
+
+    #[test]
+    fn an_alias_repeats_the_last_definition_before_it() {
+        assert_eq!(
+            values("a: &h one\nb: *h\nc: &h two\nd: *h\n"),
+            [json!({"a": "one", "b": "one", "c": "two", "d": "two"})]
+        );
+        let (sources, reading) = reading("a: &h [x]\nb: *h\n");
+        assert_eq!(sources.text(reading.documents[0].root.get("b").expect("it is there").place), "*h");
+    }
+
+    #[test]
+    fn merged_keys_come_after_own_ones_and_yield_to_them() {
+        let keys = |text: &str| {
+            let (_, reading) = reading(text);
+            serde_json::to_string(&reading.documents[1].root.to_json()).expect("a value can be printed")
+        };
+        let text = "---\nx: 1\n---\nv: {<<: [{p: 1, q: 2}, {q: 3, r: 4}], z: 0, p: 9}\n";
+        assert_eq!(keys(text), r#"{"v":{"z":0,"p":9,"q":2,"r":4}}"#);
+    }
+
+    #[test]
+    fn a_key_before_the_merge_that_overrides_it_is_ambiguous() {
+        let (sources, reading) = reading("{q: 9, <<: {q: 2}}\n");
+        assert_eq!(reading.documents[0].root.to_json(), json!({"q": 9}));
+        let found: Vec<&str> = reading.documents[0].ambiguous.iter().map(|one| sources.text(one.place)).collect();
+        assert_eq!(found, ["q"]);
+    }
+
+    #[test]
+    fn a_key_without_value_in_braces_is_an_empty_string() {
+        let (sources, reading) = reading("{a, b: , c: ~}\n");
+        assert_eq!(reading.documents[0].root.to_json(), json!({"a": "", "b": null, "c": null}));
+        let found: Vec<&str> = reading.documents[0].ambiguous.iter().map(|one| sources.text(one.place)).collect();
+        assert_eq!(found, ["a"]);
+    }
+
+    #[test]
+    fn a_key_that_stands_twice_is_found_with_both_places() {
+        assert_eq!(findings("a: 1\nb: 2\na: 3\n"), [found("key-twice", &["a", "a"])]);
+        assert_eq!(findings("{1: a, \"1\": b}"), [found("key-twice", &["\"1\"", "1"])]);
+        assert_eq!(findings("{<<: {a: 1}, <<: {b: 1}}"), [found("key-twice", &["<<", "<<"])]);
+        let (_, reading) = reading("a: 1\na: 2\n");
+        assert_eq!(reading.documents[0].root.to_json(), json!({"a": 1}));
+    }
+
+    #[test]
+    fn a_broken_document_leaves_the_others() {
+        let (_, reading) = reading("a: 1\n---\nb: [1\n---\nc: 'x\n---\n*d\n---\ne: 2\n");
+        let values: Vec<Value> = reading.documents.iter().map(|document| document.root.to_json()).collect();
+        assert_eq!(values.first(), Some(&json!({"a": 1})));
+        assert_eq!(values.last(), Some(&json!({"e": 2})));
+        assert!(reading.diagnostics.iter().all(|diagnostic| diagnostic.code == code!("yaml-syntax")));
+    }
+
+    #[test]
+    fn what_kubernetes_cannot_hold_is_an_error_at_its_place() {
+        for (text, place) in [
+            ("a: .inf", ".inf"),
+            ("a: {[x]: 1}", "[x]"),
+            ("a: {~: 1}", "~"),
+            ("a: !!int x", "x"),
+            ("<<: 3", "3"),
+            ("<<: [{a: 1}, 3]", "3"),
+            ("a: !!binary '*'", "'*'"),
+        ] {
+            assert_eq!(findings(text), [found("yaml-value", &[place])], "{text}");
+        }
+    }
+
+    #[test]
+    fn syntax_errors_point_at_their_place() {
+        assert_eq!(findings("a: *b\n"), [found("yaml-syntax", &["*b"])]);
+        assert_eq!(findings("a: &b [*b]\n"), [found("yaml-syntax", &["*b"])]);
+        assert_eq!(findings(r#"a: "\ud83d\ude00""#), [found("yaml-syntax", &[r#""\ud83d\ude00""#])]);
+        assert_eq!(values(r#"a: "\\ud83d""#), [json!({"a": "\\ud83d"})]);
+        assert_eq!(findings("a:\n\t- b\n").len(), 1);
+    }
+
+    #[test]
+    fn hostile_texts_end_soon() {
+        let laughs: String = (1..64).fold("a0: &a0 [lol, lol]\n".to_owned(), |text, level| {
+            let before = level - 1;
+            text + &format!("a{level}: &a{level} [*a{before}, *a{before}, *a{before}]\n")
+        });
+        let ladder: String = (1..100_000)
+            .fold("- &a0 [x]\n".to_owned(), |text, level| text + &format!("- &a{level} [*a{}]\n", level - 1));
+        let wide = format!("a: &a {}\nb: [{}]\n", "x".repeat(100_000), "*a, ".repeat(10_000));
+        for (text, code) in [
+            ("[".repeat(100_000), "yaml-too-deep"),
+            ("{a: ".repeat(100_000), "yaml-too-deep"),
+            ("- ".repeat(100_000), "yaml-too-deep"),
+            ("? ".repeat(100_000), "yaml-too-deep"),
+            (laughs, "yaml-too-large"),
+            (ladder, "yaml-too-deep"),
+            (wide, "yaml-too-large"),
+            (format!("a: {}", "[".repeat(200) + &"]".repeat(200)), "yaml-too-deep"),
+        ] {
+            let start = Instant::now();
+            let (_, reading) = reading(&text);
+            let codes: Vec<&str> = reading.diagnostics.iter().map(|diagnostic| diagnostic.code.name()).collect();
+            assert!(codes.contains(&code), "{code}: {codes:?}");
+            assert!(start.elapsed() < Duration::from_secs(2), "{code} took {:?}", start.elapsed());
+        }
+    }
+
+    #[test]
+    fn the_deepest_text_that_is_read_can_be_dropped_and_printed() {
+        let text = "[".repeat(DEEPEST) + &"]".repeat(DEEPEST);
+        assert_eq!(values(&text).len(), 1);
+    }
 }

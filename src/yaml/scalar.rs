@@ -128,7 +128,8 @@ pub(super) fn time(text: &str) -> Option<String> {
     }
     let zoned = if after(&mut rest, "T") || after(&mut rest, "t") {
         true
-    } else if after(&mut rest, " ") {
+    } else if rest.starts_with(' ') {
+        rest = rest.trim_start_matches(' ');
         false
     } else {
         return None;
@@ -207,7 +208,7 @@ pub(super) fn ambiguity(text: &str) -> Option<&'static str> {
     if is_yes_or_no(text) {
         return Some("a boolean for kubectl, a string for kustomize");
     }
-    if text == "=" {
+    if matches!(text, "=" | "<<") {
         return Some("a string for kubectl and kustomize, an error for YAML 1.1 readers");
     }
     match resolve(text) {
@@ -234,10 +235,10 @@ fn integer_ambiguity(text: &str, number: &Number) -> Option<&'static str> {
     if text.get(1..).is_some_and(|rest| rest.contains(['+', '-'])) && text.starts_with("0o") {
         return Some("a string for kubectl, a number for kustomize");
     }
-    if digits.starts_with("0o") || digits.starts_with("0O") {
+    if ["0o", "0O", "0X", "0B"].iter().any(|prefix| digits.starts_with(prefix)) {
         return Some("a number for kubectl and kustomize, a string for YAML 1.1 readers");
     }
-    if digits.starts_with("0b") || digits.starts_with("0B") || text.contains('_') {
+    if digits.starts_with("0b") || text.contains('_') {
         return Some("a number for kubectl and kustomize, a string for YAML 1.2 readers");
     }
     let octal = digits.starts_with('0') && digits.bytes().all(|byte| byte.is_ascii_digit());
@@ -256,6 +257,9 @@ fn float_ambiguity(text: &str) -> Option<&'static str> {
     }
     if text.contains('_') {
         return Some("a number for kubectl and kustomize, a string for YAML 1.2 readers");
+    }
+    if digits.starts_with('.') && digits != text {
+        return Some("a number for kubectl and kustomize, a string for YAML 1.1 readers");
     }
     if !digits.contains('.') {
         return if digits.starts_with('0') {

@@ -4,4 +4,6 @@
 
 mod emit;
 mod kill;
+mod pages;
 mod sealing;
+mod yaml;
