@@ -9,6 +9,7 @@ with that chart has been applied, so a custom resource in a unit that comes too 
 Afterwards one object of each kind is broken, and the server has to refuse it: this proof can fail.
 """
 
+import collections
 import contextlib
 import json
 import os
@@ -25,18 +26,20 @@ import urllib.error
 import urllib.request
 
 import flux_tree
-from flux_tree import Tally, Wrong, as_list, broken, kind_of, name_of
+from flux_tree import Tally, Wrong, as_stream, broken, group_of, kind_of, name_of
 
 # What stands before the first unit is applied: Flux itself, and what a cluster's network brings.
 FROM_THE_START = ("flux", "gateway-api")
 REALLY_APPLIED = ("Namespace", "CustomResourceDefinition")
 
 
-def free_port():
-    """A port nobody listens on right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def free_ports(count):
+    """Ports nobody listens on right now. All are held before one is given back, so no two are the same."""
+    with contextlib.ExitStack() as held:
+        probes = [held.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in probes]
 
 
 class Server:
@@ -45,13 +48,12 @@ class Server:
     def __init__(self, home):
         self.home = pathlib.Path(home)
         self.children = []
-        self.port = free_port()
         self.token = secrets.token_hex(16)
         self.environment = {**os.environ, "KUBECONFIG": str(self.home / "kubeconfig"), "HOME": str(self.home)}
 
     def start(self):
         """Starts both and returns once the API server calls itself ready."""
-        etcd, peer = free_port(), free_port()
+        self.port, etcd, peer = free_ports(3)
         self.spawn(
             "etcd",
             f"--data-dir={self.home}/etcd",
@@ -143,26 +145,24 @@ class Server:
         )
 
     def apply(self, things, dry_run):
-        """Applies objects server-side; gives the names accepted and what the server said about the others."""
+        """Applies objects server-side; gives the short names accepted and what was said about the others."""
         run = self.kubectl(
             "apply",
             "--server-side",
             "--field-manager=gitopsc",
             "--validate=strict",
-            "--output=json",
+            # Only this format is printed object by object, whatever becomes of the others.
+            "--output=name",
             *(["--dry-run=server"] if dry_run else []),
             "--filename=-",
-            text=as_list(things),
+            text=as_stream(things),
         )
-        answer = json.loads(run.stdout) if run.stdout.strip() else {"items": []}
-        accepted = answer["items"] if answer.get("kind") == "List" else [answer] if "kind" in answer else []
-        return accepted, run.stderr
+        return run.stdout.split(), run.stderr
 
-    def kinds(self):
-        """Every `(apiVersion, kind)` the server knows now."""
-        run = self.kubectl("api-resources", "--no-headers", "--cached=false")
-        rows = [line.split() for line in run.stdout.splitlines()]
-        return {(row[-3], row[-1]) for row in rows if len(row) >= 4}
+    def groups(self):
+        """Every API group the server knows now."""
+        run = self.kubectl("api-versions")
+        return {version.rpartition("/")[0] for version in run.stdout.split()}
 
     def load_crds(self, installer):
         """Really applies the CRDs one installer brings, and waits until they are served."""
@@ -177,6 +177,12 @@ class Server:
         if run.returncode:
             raise Wrong(run.stderr)
         return len(found)
+
+
+def short_name(thing):
+    """What `kubectl -o name` prints for an object."""
+    group = group_of(thing)
+    return thing["kind"].lower() + (f".{group}" if group else "") + "/" + thing["metadata"]["name"]
 
 
 def charts_in(things):
@@ -206,12 +212,14 @@ class Proof:
         self.samples = {}
         self.not_to_be_had = {}
         self.served = set()
-        # Every kind some installer brings: one of these that is unknown to the server came too early.
+        # Which unit makes a namespace or brings a group, and what each unit waits for, also through others.
+        self.made_by = {}
+        self.waits_for = {}
+        # A kind of one of these groups that the server does not know came too early, or is misspelt.
         self.brought = {
-            (f"{crd['spec']['group']}/{version['name']}", crd["spec"]["names"]["kind"])
+            crd["spec"]["group"]
             for folder in sorted(flux_tree.CRDS.iterdir())
             for crd in flux_tree.crds(folder)
-            for version in crd["spec"]["versions"]
         }
 
     def run(self):
@@ -220,18 +228,20 @@ class Proof:
         flux_system = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "flux-system"}}
         self.server.apply([flux_system], dry_run=False)
         print(f"before the first unit: {loaded} CRDs, namespace flux-system")
-        self.served = self.server.kinds()
+        self.served = self.server.groups()
 
         flux = flux_tree.flux_objects(self.out)
         self.apply(f"{self.out.name}/flux", flux)
         for unit in flux_tree.units_in_order(self.out):
+            self.waits_for[unit.name] = {unit.name}.union(*(self.waits_for[name] for name in unit.waits_for))
             try:
                 things = unit.objects()
             except Wrong as wrong:
                 self.tally.check(False, f"unit {unit.name}", wrong)
                 continue
+            self.judge_order(unit, things)
             self.apply(f"unit {unit.name}", things)
-            self.bring_crds(things)
+            self.bring_crds(unit, things)
         self.break_one_of_each()
         for (version, kind), names in sorted(self.not_to_be_had.items()):
             print(f"no CRD to be had for {kind} ({version}), not judged: {', '.join(names)}")
@@ -240,7 +250,7 @@ class Proof:
         """Applies one unit's objects, each of them one case."""
         known = []
         for thing in things:
-            if kind_of(thing) in self.served or kind_of(thing) in self.brought:
+            if group_of(thing) in self.served or group_of(thing) in self.brought:
                 known.append(thing)
             else:
                 self.not_to_be_had.setdefault(kind_of(thing), []).append(name_of(thing))
@@ -251,29 +261,43 @@ class Proof:
             if group:
                 self.judge(where, group, *self.server.apply(group, dry_run))
         if any(thing["kind"] == "CustomResourceDefinition" for thing in real):
-            self.served = self.server.kinds()
+            self.served = self.server.groups()
         print(f"{where}: {len(known)} objects, {time.monotonic() - started:.1f} s")
 
     def judge(self, where, group, accepted, said):
         """Compares what was sent with what came back. The server's words come with the first refusal."""
-        back = {(kind_of(thing), thing["metadata"]["name"], thing["metadata"].get("namespace")) for thing in accepted}
-        names_back = {(kind, name) for kind, name, _ in back}
+        back = collections.Counter(accepted)
         for thing in group:
-            # A namespaced object without a namespace comes back with `default`.
-            namespace = thing["metadata"].get("namespace")
-            key = (kind_of(thing), thing["metadata"]["name"])
-            held = (*key, namespace) in back if namespace else key in names_back
-            if self.tally.check(held, f"{where}: {name_of(thing)}", said):
+            held = back[short_name(thing)] > 0
+            back[short_name(thing)] -= 1
+            self.tally.check(held, f"{where}: {name_of(thing)}", said)
+            if held:
                 self.samples.setdefault(kind_of(thing), thing)
             else:
                 said = "(see above)"
 
-    def bring_crds(self, things):
+    def judge_order(self, unit, things):
+        """A unit waits for whoever makes its namespaces and types; that they happen to come first is not enough."""
+        for thing in things:
+            if thing["kind"] == "Namespace":
+                self.made_by.setdefault(("namespace", thing["metadata"]["name"]), unit.name)
+        needs = {("namespace", thing["metadata"].get("namespace")) for thing in things}
+        needs |= {("group", group_of(thing)) for thing in things}
+        missed = [
+            f"{kind} {name} comes from unit {self.made_by[kind, name]}"
+            for kind, name in sorted(need for need in needs if need in self.made_by)
+            if self.made_by[kind, name] not in self.waits_for[unit.name]
+        ]
+        self.tally.check(not missed, f"unit {unit.name} waits for all it needs", "\n".join(missed))
+
+    def bring_crds(self, unit, things):
         """After a unit with a chart comes what this chart installs."""
         for chart in charts_in(things):
             if (flux_tree.CRDS / chart).is_dir() and chart not in FROM_THE_START:
+                for crd in flux_tree.crds(flux_tree.CRDS / chart):
+                    self.made_by.setdefault(("group", crd["spec"]["group"]), unit.name)
                 print(f"chart {chart} brings {self.server.load_crds(chart)} CRDs")
-                self.served = self.server.kinds()
+                self.served = self.server.groups()
 
     def break_one_of_each(self):
         """For every kind that was accepted, the server refuses one with a broken field."""

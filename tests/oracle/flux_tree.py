@@ -76,7 +76,7 @@ def documents(text):
 
 def name_of(thing):
     """`Kind[.group]:[namespace/]name`, as everywhere in gitopsc."""
-    group = thing["apiVersion"].rpartition("/")[0]
+    group = group_of(thing)
     namespace = thing["metadata"].get("namespace")
     return (
         thing["kind"]
@@ -90,6 +90,11 @@ def name_of(thing):
 def kind_of(thing):
     """What the API server calls the type of an object: `(apiVersion, kind)`."""
     return thing["apiVersion"], thing["kind"]
+
+
+def group_of(thing):
+    """The API group of an object; the core group's name is empty."""
+    return thing["apiVersion"].rpartition("/")[0]
 
 
 def is_for_kustomize(thing):
@@ -212,6 +217,6 @@ def broken(thing):
     yield f"{field} of a wrong type", mistyped
 
 
-def as_list(things):
-    """Several objects as one JSON text for `kubectl -f -`."""
-    return json.dumps({"apiVersion": "v1", "kind": "List", "items": things})
+def as_stream(things):
+    """Several objects as one text for `kubectl -f -`. A List would be checked by kubectl, not by the server."""
+    return "\n".join(json.dumps(thing) for thing in things)

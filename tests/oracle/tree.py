@@ -16,7 +16,7 @@ import sys
 import tempfile
 
 import flux_tree
-from flux_tree import Tally, Wrong, broken, documents, kind_of, name_of
+from flux_tree import Tally, Wrong, broken, documents, group_of, kind_of, name_of
 
 YAMLLINT = "{extends: default, rules: {line-length: disable}}"
 KUBERNETES = "1.32.0"
@@ -70,8 +70,8 @@ def restriction(schema):
 
 
 def write_crd_schemas(target):
-    """One file for each version of each kind: `<group>/<kind>_<version>.json`. Gives the kinds."""
-    kinds = set()
+    """One file for each version of each kind: `<group>/<kind>_<version>.json`. Gives the groups."""
+    groups = set()
     for folder in sorted(flux_tree.CRDS.iterdir()):
         for crd in flux_tree.crds(folder):
             group, kind = crd["spec"]["group"], crd["spec"]["names"]["kind"]
@@ -84,8 +84,8 @@ def write_crd_schemas(target):
                 file = target / group / f"{kind.lower()}_{version['name']}.json"
                 file.parent.mkdir(exist_ok=True)
                 file.write_text(json.dumps(schema))
-                kinds.add((f"{group}/{version['name']}", kind))
-    return kinds
+            groups.add(group)
+    return groups
 
 
 def built_folders(out, tally):
@@ -112,10 +112,14 @@ def built_folders(out, tally):
     return objects
 
 
-def is_built_in(thing):
-    """Whether Kubernetes itself defines this type. Its groups have no dot, or end in k8s.io."""
-    group = thing["apiVersion"].rpartition("/")[0]
-    return "." not in group or group.endswith(".k8s.io")
+def built_in_groups():
+    """The API groups Kubernetes itself defines."""
+    definitions = json.loads((flux_tree.SCHEMAS / f"v{KUBERNETES}-local" / "_definitions.json").read_text())
+    return {
+        kind["group"]
+        for definition in definitions["$defs"].values()
+        for kind in definition.get("x-kubernetes-group-version-kind", [])
+    }
 
 
 def kubeconform(objects, schemas):
@@ -148,10 +152,11 @@ def judge_schemas(objects, tally):
         print("schemas: skipped")
         return
     with tempfile.TemporaryDirectory(prefix="gitopsc-schemas-") as schemas:
-        custom = write_crd_schemas(pathlib.Path(schemas))
+        # A misspelt kind of a known group is a fault; only a group nobody knows goes unjudged.
+        groups = write_crd_schemas(pathlib.Path(schemas)) | built_in_groups()
         known, unknown = [], {}
         for thing in objects:
-            if kind_of(thing) in custom or is_built_in(thing):
+            if group_of(thing) in groups:
                 known.append(thing)
             else:
                 unknown.setdefault(kind_of(thing), []).append(name_of(thing))
