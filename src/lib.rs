@@ -4,5 +4,7 @@
 
 pub mod codes;
 pub mod diagnostic;
+pub mod inventory;
 pub mod node;
+pub mod secrets;
 pub mod source;

@@ -1,0 +1,5 @@
+//! Everything tested from outside, in one binary.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails where it stands")]
+
+mod sealing;
