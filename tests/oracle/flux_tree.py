@@ -64,14 +64,24 @@ def missing(*tools):
 def documents(text):
     """The objects of a YAML stream; empty documents are none, and a List is its items."""
     found = []
-    for document in yaml.load_all(text, Loader):
-        if not document:
-            continue
-        if document.get("kind", "").endswith("List") and "items" in document:
-            found += document["items"]
-        else:
-            found.append(document)
+    try:
+        for document in yaml.load_all(text, Loader):
+            is_list = isinstance(document, dict) and document.get("kind", "").endswith("List")
+            found += document["items"] if is_list and "items" in document else [document] if document else []
+    except yaml.YAMLError as error:
+        raise Wrong(f"this is no YAML: {error}") from error
+    for thing in found:
+        if not isinstance(thing, dict) or not {"apiVersion", "kind"} <= thing.keys():
+            raise Wrong(f"this is no Kubernetes object: {str(thing)[:100]}")
     return found
+
+
+def documents_of(file):
+    """The objects of one file, which a fault names."""
+    try:
+        return documents(file.read_text())
+    except Wrong as wrong:
+        raise Wrong(f"{file}: {wrong}") from wrong
 
 
 def name_of(thing):
@@ -111,7 +121,7 @@ def objects_of(folder):
         return documents(run.stdout)
     found = []
     for file in sorted(folder.rglob("*.yaml")):
-        found += [thing for thing in documents(file.read_text()) if not is_for_kustomize(thing)]
+        found += [thing for thing in documents_of(file) if not is_for_kustomize(thing)]
     return found
 
 
@@ -155,7 +165,7 @@ def flux_objects(out):
     """Every Flux object beside the units' folders. `flux-system/` belongs to Flux's own bootstrap."""
     found = []
     for file in sorted((out / "flux").glob("*.yaml")):
-        found += [thing for thing in documents(file.read_text()) if not is_for_kustomize(thing)]
+        found += [thing for thing in documents_of(file) if not is_for_kustomize(thing)]
     return found
 
 
@@ -185,7 +195,7 @@ def crds(folder):
     """The CRDs of one folder. Labels and annotations of a chart's template are not part of the type."""
     found = []
     for file in sorted(folder.glob("*.yaml")):
-        for crd in documents(file.read_text()):
+        for crd in documents_of(file):
             if crd.get("kind") == "CustomResourceDefinition":
                 crd["metadata"] = {
                     "name": crd["metadata"]["name"],

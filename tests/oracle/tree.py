@@ -220,7 +220,10 @@ def main():
         print(f"there is no tree in {out}")
         return 2
     if not without("kubectl"):
-        judge_schemas(built_folders(out, tally), tally)
+        try:
+            judge_schemas(built_folders(out, tally), tally)
+        except Wrong as wrong:
+            tally.check(False, "the tree as a whole", wrong)
     judge_files(out, tally)
     return tally.close()
 
