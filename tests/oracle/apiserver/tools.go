@@ -1,5 +1,6 @@
 //go:build tools
 
+// Package tools names the programs this module exists for.
 package tools
 
 import (
