@@ -163,7 +163,7 @@ fn header(bytes: &[u8]) -> Option<&str> {
 
 /// The bytes with `\n` at every line's end: how a checkout with `\r\n` compares equal.
 pub fn unix_lines(bytes: &[u8]) -> std::borrow::Cow<'_, [u8]> {
-    if !bytes.windows(2).any(|pair| pair == b"\r\n") {
+    if !bytes.contains(&b'\r') {
         return bytes.into();
     }
     let mut unix = Vec::with_capacity(bytes.len());

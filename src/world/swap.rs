@@ -10,6 +10,8 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs, io,
     path::{Path, PathBuf},
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
 };
 
 use super::{Content, Error};
@@ -141,10 +143,43 @@ fn exchange(_one: &Path, _other: &Path) -> io::Result<()> {
 fn clear(stage: &Path) -> io::Result<()> {
     ignore_missing(fs::remove_file(stage.join(READY)))?;
     for part in [NEW, OLD] {
-        ignore_missing(fs::remove_dir_all(stage.join(part)))?;
+        ignore_missing(remove_tree(&stage.join(part)))?;
     }
     ignore_missing(fs::remove_file(stage.join(MARKER)))?;
     fs::remove_dir(stage)
+}
+
+/// Removes a folder and all that is in it, several of its folders at a time.
+///
+/// Some disks (ext4 mounted with `discard`, for one) take milliseconds to remove one empty folder, in which we would only wait.
+fn remove_tree(folder: &Path) -> io::Result<()> {
+    const AT_A_TIME: usize = 8;
+    let folders: Vec<PathBuf> =
+        folders_in(folder)?.iter().map(|folder| folders_in(folder)).collect::<io::Result<Vec<_>>>()?.concat();
+    let next = AtomicUsize::new(0);
+    let remove_next = || {
+        while let Some(folder) = folders.get(next.fetch_add(1, Ordering::Relaxed)) {
+            // What fails here fails again below, and is reported there.
+            let _ = fs::remove_dir_all(folder);
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..AT_A_TIME.min(folders.len()) {
+            scope.spawn(remove_next);
+        }
+    });
+    fs::remove_dir_all(folder)
+}
+
+fn folders_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut folders = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            folders.push(entry.path());
+        }
+    }
+    Ok(folders)
 }
 
 fn ignore_missing(result: io::Result<()>) -> io::Result<()> {
