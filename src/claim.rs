@@ -2,11 +2,7 @@
 
 use std::fmt;
 
-use crate::{
-    node::Node,
-    plan::UnitId,
-    source::Place,
-};
+use crate::{node::Node, plan::UnitId, source::Place};
 
 /// An object in the cluster, without the version of its API.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -64,12 +64,13 @@ pub fn run(arguments: &Arguments, world: &dyn World, around: &Surroundings<'_>) 
 /// Compiles with the options of the command line.
 fn compiled(arguments: &Arguments, world: &dyn World, out: &str) -> Result<Compiled, Error> {
     // Flux sees `out/` below the repository; a tree written elsewhere for a look keeps those paths.
-    let out = if out.starts_with('/') || out.starts_with("..") { "out" } else { out.trim_start_matches("./").trim_end_matches('/') };
-    let options = Options {
-        inventory: arguments.inventory.clone(),
-        profile: arguments.profile.clone(),
-        out: out.to_owned(),
+    let out = if out.starts_with('/') || out.starts_with("..") {
+        "out"
+    } else {
+        out.trim_start_matches("./").trim_end_matches('/')
     };
+    let options =
+        Options { inventory: arguments.inventory.clone(), profile: arguments.profile.clone(), out: out.to_owned() };
     compile(world, &options)
 }
 
@@ -97,7 +98,8 @@ fn check(arguments: &Arguments, world: &dyn World, around: &Surroundings<'_>) ->
 fn explain(code: Option<&str>) -> Answer {
     let Some(code) = code else {
         let width = PAGES.iter().map(|page| page.name.len()).max().unwrap_or_default();
-        let line = |page: &crate::codes::Page| format!("{:width$}  {:7}  {}\n", page.name, page.severity.name(), page.summary);
+        let line =
+            |page: &crate::codes::Page| format!("{:width$}  {:7}  {}\n", page.name, page.severity.name(), page.summary);
         return Answer { stdout: PAGES.iter().map(line).collect(), ..Answer::default() };
     };
     if let Some(page) = PAGES.iter().find(|page| page.name == code) {

@@ -19,9 +19,7 @@ impl Facts {
     pub fn new(inventory: &Inventory, plan: &Plan) -> Facts {
         let nodes: Map<String, Value> =
             inventory.nodes.keys().map(|name| (name.clone(), node(inventory, plan, name))).collect();
-        let role = |role: &str| -> Vec<Value> {
-            nodes.values().filter(|node| node["role"] == role).cloned().collect()
-        };
+        let role = |role: &str| -> Vec<Value> { nodes.values().filter(|node| node["role"] == role).cloned().collect() };
         let domain = inventory.cluster.domain.clone();
         let port = 6443;
         let host = if plan.endpoint.contains(':') { format!("[{}]", plan.endpoint) } else { plan.endpoint.clone() };
@@ -89,9 +87,11 @@ impl Facts {
 /// A key without a value is absent, so that strict templates name it instead of printing nothing.
 fn without_nulls(value: Value) -> Value {
     match value {
-        Value::Object(map) => {
-            map.into_iter().filter(|(_, value)| !value.is_null()).map(|(key, value)| (key, without_nulls(value))).collect()
-        }
+        Value::Object(map) => map
+            .into_iter()
+            .filter(|(_, value)| !value.is_null())
+            .map(|(key, value)| (key, without_nulls(value)))
+            .collect(),
         other => other,
     }
 }

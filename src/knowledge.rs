@@ -55,6 +55,7 @@ pub fn is_flux_group(group: &str) -> bool {
 pub fn is_built_in_group(group: &str) -> bool {
     group.is_empty()
         || !group.contains('.')
-        || group.ends_with(".k8s.io") && !matches!(group, "gateway.networking.k8s.io" | "snapshot.storage.k8s.io" | "metrics.k8s.io")
+        || group.ends_with(".k8s.io")
+            && !matches!(group, "gateway.networking.k8s.io" | "snapshot.storage.k8s.io" | "metrics.k8s.io")
             && !group.ends_with(".x-k8s.io")
 }

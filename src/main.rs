@@ -35,7 +35,9 @@ fn main() -> ExitCode {
             std::io::stdin().read_to_end(&mut bytes).map(|_| bytes)
         },
         stdin_is_terminal: std::io::stdin().is_terminal(),
-        now: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX)),
+        now: SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX)),
         variable: &|name| env::var(name).ok(),
     };
     let answer = cli::run(&arguments, &OsWorld::new(root), &around);

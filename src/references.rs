@@ -36,7 +36,8 @@ pub fn of_manifest(document: &Node) -> References {
     }
     let namespace = document.at(["metadata", "namespace"]).and_then(Node::as_str).map(str::to_owned);
     // A Certificate's own secretName is what it makes, and an ExternalSecret's target likewise.
-    let makes_secret = matches!(kind, "Certificate" | "SealedSecret" | "ExternalSecret" | "Secret" | "CustomResourceDefinition");
+    let makes_secret =
+        matches!(kind, "Certificate" | "SealedSecret" | "ExternalSecret" | "Secret" | "CustomResourceDefinition");
     walk(document, &namespace, !makes_secret, &mut found);
     found
 }
@@ -75,7 +76,12 @@ fn reference(key: &str, value: &Node, namespace: &Option<String>, secrets: bool,
             need(format!("storageclass/{class}"), format!("its volumes are of the class `{class}`"), value.place, None);
         }
         ("cert-manager.io/cluster-issuer", Some(issuer)) => {
-            need(format!("clusterissuer/{issuer}"), format!("its certificate comes from the issuer `{issuer}`"), value.place, None);
+            need(
+                format!("clusterissuer/{issuer}"),
+                format!("its certificate comes from the issuer `{issuer}`"),
+                value.place,
+                None,
+            );
         }
         ("issuerRef", None) if kind_of(value) == Some("ClusterIssuer") => {
             if let Some((name, place)) = name_of(value) {
@@ -93,7 +99,11 @@ fn reference(key: &str, value: &Node, namespace: &Option<String>, secrets: bool,
             found.secrets.push((namespace.clone(), name.to_owned(), value.place));
         }
         ("secret", None) if secrets => {}
-        (_, None) if secrets && is_secret_ref(key) && value.get("optional").is_none_or(|flag| flag.kind != Kind::Bool(true)) => {
+        (_, None)
+            if secrets
+                && is_secret_ref(key)
+                && value.get("optional").is_none_or(|flag| flag.kind != Kind::Bool(true)) =>
+        {
             if let Some((name, place)) = name_of(value) {
                 let own = value.get("namespace").and_then(Node::as_str).map(str::to_owned);
                 found.secrets.push((own.or_else(|| namespace.clone()), name.to_owned(), place));

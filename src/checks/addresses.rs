@@ -32,10 +32,15 @@ pub fn check(model: &Model, _: &Sources, found: &mut Vec<Diagnostic>) {
     }
     let pools = addresses.pools.iter().flat_map(|(name, pool)| {
         let place = model.place(&format!("/pools/{}/ips", escape(name)), Part::Value);
-        pool.ranges.iter().flat_map(|range| [range.first, range.last]).map(move |ip| (ip, format!("pool `{name}`"), place))
+        pool.ranges
+            .iter()
+            .flat_map(|range| [range.first, range.last])
+            .map(move |ip| (ip, format!("pool `{name}`"), place))
     });
     let mut seen = std::collections::BTreeSet::new();
-    for (ip, what, place) in single(model).into_iter().filter(|(_, what, _)| !what.starts_with("the gateway")).chain(pools) {
+    for (ip, what, place) in
+        single(model).into_iter().filter(|(_, what, _)| !what.starts_with("the gateway")).chain(pools)
+    {
         if addresses.network_of(ip).is_none() && seen.insert((what.clone(), place)) {
             found.push(outside(model, ip, &what, place));
         }
@@ -84,10 +89,11 @@ fn outside(model: &Model, ip: IpAddr, what: &str, place: Place) -> Diagnostic {
         .filter(|(name, _)| !crate::plan::address::is_internal(name))
         .map(|(name, network)| format!("`{name}` is {}", network.cidr))
         .collect();
-    let finding = Diagnostic::new(code!("address-outside"), format!("`{ip}` of {what} is in no network of this cluster"))
-        .at(place, "")
-        .note(networks.join(", "))
-        .about(ip.to_string());
+    let finding =
+        Diagnostic::new(code!("address-outside"), format!("`{ip}` of {what} is in no network of this cluster"))
+            .at(place, "")
+            .note(networks.join(", "))
+            .about(ip.to_string());
     // A slip of one digit group is the usual cause: name an address that has it right.
     let text = ip.to_string();
     let similar = model.plan.addresses.networks.values().filter_map(|network| {

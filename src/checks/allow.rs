@@ -30,7 +30,8 @@ pub fn allow(model: &Model, found: Vec<Diagnostic>) -> Vec<Diagnostic> {
         let place = |key: &str| model.place(&format!("/allow/{index}/{key}"), Part::Value);
         if Code::find(&allow.code).is_none() {
             let known = PAGES.iter().map(|page| page.name);
-            let finding = Diagnostic::new(code!("allow-unknown"), format!("there is no code `{}`", allow.code)).at(place("code"), "");
+            let finding = Diagnostic::new(code!("allow-unknown"), format!("there is no code `{}`", allow.code))
+                .at(place("code"), "");
             kept.push(match nearest(&allow.code, known) {
                 Some(near) => finding.edit(place("code"), format!("\"{near}\""), format!("did you mean `{near}`?")),
                 None => finding.help("`gitopsc explain` lists all codes"),
@@ -38,9 +39,12 @@ pub fn allow(model: &Model, found: Vec<Diagnostic>) -> Vec<Diagnostic> {
         } else if !used[index] {
             let on = allow.on.as_ref().map(|on| format!(" on `{on}`")).unwrap_or_default();
             kept.push(
-                Diagnostic::new(code!("allow-unused"), format!("nothing is found any more that `{}`{on} would allow", allow.code))
-                    .at(place("code"), "")
-                    .help("remove this `[[allow]]`"),
+                Diagnostic::new(
+                    code!("allow-unused"),
+                    format!("nothing is found any more that `{}`{on} would allow", allow.code),
+                )
+                .at(place("code"), "")
+                .help("remove this `[[allow]]`"),
             );
         }
         if allow.reason.trim().is_empty() {

@@ -1,6 +1,12 @@
 //! Scalars that one reader of YAML takes for a string and another for something else.
 
-use crate::{code, compile::{Body, Model}, diagnostic::Diagnostic, source::Sources, yaml::Ambiguous};
+use crate::{
+    code,
+    compile::{Body, Model},
+    diagnostic::Diagnostic,
+    source::Sources,
+    yaml::Ambiguous,
+};
 
 /// Plain scalars of manifests and values.
 pub fn check(model: &Model, _: &Sources, found: &mut Vec<Diagnostic>) {
@@ -18,7 +24,9 @@ pub fn check(model: &Model, _: &Sources, found: &mut Vec<Diagnostic>) {
 
 fn ambiguous(scalar: &Ambiguous) -> Diagnostic {
     let text = &scalar.text;
-    Diagnostic::new(code!("scalar-ambiguous"), format!("`{text}` is {}", scalar.readings))
-        .at(scalar.place, "")
-        .edit(scalar.place, format!("\"{text}\""), "quote it if it is a string; write `true`, `false` or a plain number if not")
+    Diagnostic::new(code!("scalar-ambiguous"), format!("`{text}` is {}", scalar.readings)).at(scalar.place, "").edit(
+        scalar.place,
+        format!("\"{text}\""),
+        "quote it if it is a string; write `true`, `false` or a plain number if not",
+    )
 }

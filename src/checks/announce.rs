@@ -1,6 +1,13 @@
 //! Nodes that must announce load-balancer addresses may do so.
 
-use crate::{code, compile::Model, diagnostic::Diagnostic, inventory::Role, node::{Part, escape}, source::Sources};
+use crate::{
+    code,
+    compile::Model,
+    diagnostic::Diagnostic,
+    inventory::Role,
+    node::{Part, escape},
+    source::Sources,
+};
 
 /// Talos labels control planes `node.kubernetes.io/exclude-from-external-load-balancers`, and MetalLB heeds that: pools
 /// whose announcers are all control planes are dead (Talos 1.11–1.14, MetalLB 0.13 and later).
@@ -11,11 +18,18 @@ pub fn check(model: &Model, sources: &Sources, found: &mut Vec<Diagnostic>) {
     for (name, pool) in &model.inventory.pools {
         let announces = |node: &str| pool.nodes.is_empty() || pool.nodes.iter().any(|named| named == node);
         let mut announcers = model.inventory.nodes.iter().filter(|(name, _)| announces(name)).peekable();
-        if announcers.peek().is_none() || !announcers.all(|(_, node)| node.role == Role::Controlplane) || is_lifted(model, sources) {
+        if announcers.peek().is_none()
+            || !announcers.all(|(_, node)| node.role == Role::Controlplane)
+            || is_lifted(model, sources)
+        {
             continue;
         }
         let at = format!("/pools/{}", escape(name));
-        let place = if pool.nodes.is_empty() { model.place(&at, Part::Key) } else { model.place(&format!("{at}/nodes"), Part::Value) };
+        let place = if pool.nodes.is_empty() {
+            model.place(&at, Part::Key)
+        } else {
+            model.place(&format!("{at}/nodes"), Part::Value)
+        };
         found.push(
             Diagnostic::new(code!("announce-excluded"), format!("nobody may announce pool `{name}`"))
                 .at(place, "only control planes would")

@@ -12,13 +12,17 @@ pub fn check(model: &Model, _: &Sources, found: &mut Vec<Diagnostic>) {
     }
     let is_network = |name: &str| NETWORKS.contains(&name);
     let owned = model.inventory.owners.values().flat_map(|owner| &owner.owns);
-    let outside = owned.filter_map(|text| text.strip_prefix("helm:")).any(|release| {
-        release.rsplit('/').next().is_some_and(is_network)
-    });
+    let outside = owned
+        .filter_map(|text| text.strip_prefix("helm:"))
+        .any(|release| release.rsplit('/').next().is_some_and(is_network));
     if outside {
         return;
     }
-    let ours = model.plan.units.iter().find(|unit| unit.provides.iter().any(|name| name.starts_with("cni/")) || is_network(&unit.service));
+    let ours = model
+        .plan
+        .units
+        .iter()
+        .find(|unit| unit.provides.iter().any(|name| name.starts_with("cni/")) || is_network(&unit.service));
     let finding = Diagnostic::new(code!("cni-missing"), "nodes have no pod network, and Flux cannot start without one")
         .at(model.place("/talos/cni", Part::Value), "Talos installs none");
     let finding = match ours {

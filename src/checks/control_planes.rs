@@ -1,7 +1,12 @@
 //! etcd needs an odd number of members, and at least one.
 
 use crate::{
-    code, compile::Model, diagnostic::Diagnostic, inventory::Role, node::{Part, escape}, source::Sources,
+    code,
+    compile::Model,
+    diagnostic::Diagnostic,
+    inventory::Role,
+    node::{Part, escape},
+    source::Sources,
 };
 
 /// How many control planes there are.
@@ -9,8 +14,13 @@ pub fn check(model: &Model, _: &Sources, found: &mut Vec<Diagnostic>) {
     if model.inventory.nodes.is_empty() {
         return;
     }
-    let names: Vec<&String> =
-        model.inventory.nodes.iter().filter(|(_, node)| node.role == Role::Controlplane).map(|(name, _)| name).collect();
+    let names: Vec<&String> = model
+        .inventory
+        .nodes
+        .iter()
+        .filter(|(_, node)| node.role == Role::Controlplane)
+        .map(|(name, _)| name)
+        .collect();
     let place = model.place("/nodes", Part::Key);
     if names.is_empty() {
         found.push(

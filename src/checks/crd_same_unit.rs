@@ -1,6 +1,13 @@
 //! A custom resource does not lie in the unit of the release that installs its kind.
 
-use crate::{claim::group_of, code, compile::{Model, UnitOutput}, diagnostic::Diagnostic, node::Node, source::Sources};
+use crate::{
+    claim::group_of,
+    code,
+    compile::{Model, UnitOutput},
+    diagnostic::Diagnostic,
+    node::Node,
+    source::Sources,
+};
 
 /// Flux applies a unit as a whole: it cannot apply an object whose kind only comes with a release of the same unit.
 pub fn check(model: &Model, _: &Sources, found: &mut Vec<Diagnostic>) {

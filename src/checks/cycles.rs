@@ -16,7 +16,8 @@ pub fn check(model: &Model, _: &Sources, found: &mut Vec<Diagnostic>) {
         let mut movable = None;
         for (step, &from) in cycle.iter().enumerate() {
             let to = cycle[(step + 1) % cycle.len()];
-            let edge = model.order.edges[from].iter().find(|edge| edge.to == Some(to)).expect("cycles are made of edges");
+            let edge =
+                model.order.edges[from].iter().find(|edge| edge.to == Some(to)).expect("cycles are made of edges");
             let (reason, place) = &edge.reasons[0];
             finding = finding.at(*place, format!("`{}` waits for `{}`: {reason}", units[from].name, units[to].name));
             // A facet can move into a phase, which waits in the service's stead.

@@ -54,11 +54,14 @@ fn twice<'n>(all: impl Iterator<Item = (String, &'n String, Place)>, what: &str,
             continue;
         };
         found.push(
-            Diagnostic::new(code!("node-value-twice"), format!("nodes `{other}` and `{node}` have one {what}: `{value}`"))
-                .at(place, "")
-                .at(*before, format!("`{other}` has it first"))
-                .help("give one of them another")
-                .about(node),
+            Diagnostic::new(
+                code!("node-value-twice"),
+                format!("nodes `{other}` and `{node}` have one {what}: `{value}`"),
+            )
+            .at(place, "")
+            .at(*before, format!("`{other}` has it first"))
+            .help("give one of them another")
+            .about(node),
         );
     }
 }

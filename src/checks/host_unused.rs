@@ -1,6 +1,12 @@
 //! A host without a backend is a fact for the templates: one that none of them uses leads nowhere.
 
-use crate::{code, compile::{Body, Model}, diagnostic::Diagnostic, node::Part, source::Sources};
+use crate::{
+    code,
+    compile::{Body, Model},
+    diagnostic::Diagnostic,
+    node::Part,
+    source::Sources,
+};
 
 /// The rendered texts of the unit's whole service.
 pub fn check(model: &Model, sources: &Sources, found: &mut Vec<Diagnostic>) {

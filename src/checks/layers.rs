@@ -24,7 +24,10 @@ pub fn check(model: &Model, _: &Sources, found: &mut Vec<Diagnostic>) {
                 Diagnostic::new(code!("layer-later"), message)
                     .at(*place, reason.clone())
                     .at(model.place(&format!("{}/layer", other.pointer), Part::Value), "comes later")
-                    .help(format!("move one of them, or move what waits into a phase of `{}` in a later layer", unit.service))
+                    .help(format!(
+                        "move one of them, or move what waits into a phase of `{}` in a later layer",
+                        unit.service
+                    ))
                     .about(unit.label()),
             );
         }

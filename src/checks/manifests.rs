@@ -1,6 +1,12 @@
 //! Manifests have the form their API asks for.
 
-use crate::{code, compile::{Body, Model, objects}, diagnostic::Diagnostic, node::Kind, source::{Place, Sources, Span}};
+use crate::{
+    code,
+    compile::{Body, Model, objects},
+    diagnostic::Diagnostic,
+    node::Kind,
+    source::{Place, Sources, Span},
+};
 
 /// Every document of every template against the schemas.
 pub fn check(model: &Model, _: &Sources, found: &mut Vec<Diagnostic>) {
@@ -12,7 +18,8 @@ pub fn check(model: &Model, _: &Sources, found: &mut Vec<Diagnostic>) {
                 if matches!(document.kind, Kind::Map(_)) {
                     found.extend(schemas.validate(document));
                 } else {
-                    let place = Place { span: Span { end: document.place.span.end, ..document.place.span }, ..document.place };
+                    let place =
+                        Place { span: Span { end: document.place.span.end, ..document.place.span }, ..document.place };
                     found.push(
                         Diagnostic::new(code!("manifest-incomplete"), "this document is not a Kubernetes object")
                             .at(place, "")

@@ -1,6 +1,12 @@
 //! Namespaces are made by the compiler, once; objects lie in one that exists.
 
-use crate::{code, compile::{Body, Model, objects}, diagnostic::Diagnostic, node::{Kind, Node}, source::Sources};
+use crate::{
+    code,
+    compile::{Body, Model, objects},
+    diagnostic::Diagnostic,
+    node::{Kind, Node},
+    source::Sources,
+};
 
 /// Manifests that bring a Namespace, lack one, or name one that nobody makes.
 pub fn check(model: &Model, _: &Sources, found: &mut Vec<Diagnostic>) {
@@ -47,7 +53,9 @@ fn missing(model: &Model, written: &Node) -> Option<Diagnostic> {
     Some(
         Diagnostic::new(code!("namespace-missing"), format!("nobody makes the namespace `{name}`"))
             .at(written.place, "")
-            .help(format!("give a service `namespace = \"{name}\"`, or say who owns it: `owns = [\"Namespace:{name}\"]`"))
+            .help(format!(
+                "give a service `namespace = \"{name}\"`, or say who owns it: `owns = [\"Namespace:{name}\"]`"
+            ))
             .about(format!("Namespace:{name}")),
     )
 }

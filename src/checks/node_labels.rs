@@ -1,6 +1,12 @@
 //! Labels that a kubelet may not set on its own node.
 
-use crate::{code, compile::Model, diagnostic::Diagnostic, node::{Part, escape}, source::Sources};
+use crate::{
+    code,
+    compile::Model,
+    diagnostic::Diagnostic,
+    node::{Part, escape},
+    source::Sources,
+};
 
 /// Prefixes a kubelet may use among Kubernetes' own (NodeRestriction admission, Kubernetes 1.29–1.37).
 const ALLOWED: &[&str] = &["kubelet.kubernetes.io/", "node.kubernetes.io/"];
@@ -21,7 +27,8 @@ const ALLOWED_LABELS: &[&str] = &[
 
 /// `node-labels` of `[talos]` and `labels` of nodes.
 pub fn check(model: &Model, _: &Sources, found: &mut Vec<Diagnostic>) {
-    let shared = model.inventory.talos.node_labels.keys().map(|label| (label, format!("/talos/node-labels/{}", escape(label))));
+    let shared =
+        model.inventory.talos.node_labels.keys().map(|label| (label, format!("/talos/node-labels/{}", escape(label))));
     let own = model.inventory.nodes.iter().flat_map(|(name, node)| {
         node.labels.keys().map(move |label| (label, format!("/nodes/{}/labels/{}", escape(name), escape(label))))
     });

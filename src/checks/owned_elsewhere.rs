@@ -1,6 +1,12 @@
 //! What another tool owns, by `[owners]`, is not put into the cluster by us as well.
 
-use crate::{code, compile::Model, diagnostic::Diagnostic, node::{Part, escape}, source::Sources};
+use crate::{
+    code,
+    compile::Model,
+    diagnostic::Diagnostic,
+    node::{Part, escape},
+    source::Sources,
+};
 
 /// Every `owns` against our claims and releases.
 pub fn check(model: &Model, _: &Sources, found: &mut Vec<Diagnostic>) {
@@ -9,17 +15,24 @@ pub fn check(model: &Model, _: &Sources, found: &mut Vec<Diagnostic>) {
             let place = model.place(&format!("/owners/{}/owns/{index}", escape(tool)), Part::Value);
             let mut report = |object: String, ours: crate::source::Place, unit: &str| {
                 found.push(
-                    Diagnostic::new(code!("owned-elsewhere"), format!("`{object}` belongs to {tool}, and unit `{unit}` has it too"))
-                        .at(ours, "")
-                        .at(place, format!("{tool} owns it"))
-                        .note("each tool undoes what the other did")
-                        .help("take it out of this inventory, or out of `owns`")
-                        .about(object),
+                    Diagnostic::new(
+                        code!("owned-elsewhere"),
+                        format!("`{object}` belongs to {tool}, and unit `{unit}` has it too"),
+                    )
+                    .at(ours, "")
+                    .at(place, format!("{tool} owns it"))
+                    .note("each tool undoes what the other did")
+                    .help("take it out of this inventory, or out of `owns`")
+                    .about(object),
                 );
             };
             if let Some(release) = text.strip_prefix("helm:") {
                 for (unit, output) in model.plan.units.iter().zip(&model.units) {
-                    if output.release.as_ref().is_some_and(|ours| format!("{}/{}", unit.namespace, ours.name) == release) {
+                    if output
+                        .release
+                        .as_ref()
+                        .is_some_and(|ours| format!("{}/{}", unit.namespace, ours.name) == release)
+                    {
                         let ours = model.place(&format!("{}/chart", unit.pointer), Part::Key);
                         report(text.clone(), ours, &unit.name);
                     }

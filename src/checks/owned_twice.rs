@@ -37,7 +37,8 @@ pub fn check(model: &Model, _: &Sources, found: &mut Vec<Diagnostic>) {
 }
 
 fn consequence(kind: &str) -> String {
-    let base = "Flux lets both write it, the last one wins at every interval, and whichever stops having it first deletes it";
+    let base =
+        "Flux lets both write it, the last one wins at every interval, and whichever stops having it first deletes it";
     match kind {
         "Namespace" => format!("{base}, with everything inside"),
         "PersistentVolumeClaim" => format!("{base}, with its data"),

@@ -2,7 +2,7 @@
 
 use crate::{
     code,
-    compile::{Model, objects, Body},
+    compile::{Body, Model, objects},
     diagnostic::Diagnostic,
     node::{Entry, Kind, Node},
     source::{Place, Sources, Span},
@@ -100,13 +100,19 @@ fn is_password(name: &str) -> bool {
         return false;
     }
     let flat: String = name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
-    ["password", "passwd", "apikey", "secretkey", "clientsecret", "authtoken", "accesstoken"].iter().any(|word| flat.ends_with(word))
+    ["password", "passwd", "apikey", "secretkey", "clientsecret", "authtoken", "accesstoken"]
+        .iter()
+        .any(|word| flat.ends_with(word))
 }
 
 /// A text that can be a secret: not empty, no reference to somewhere else, no file path.
 fn is_literal(value: &Node) -> bool {
     value.as_str().is_some_and(|text| {
-        let elsewhere = ["$", "/", "%", "file:", "vault:", "op://", "secret:", "{{"].iter().any(|start| text.starts_with(start));
-        !text.is_empty() && !elsewhere && !text.contains(' ') && !matches!(text, "true" | "false" | "null" | "changeme" | "REPLACE_ME")
+        let elsewhere =
+            ["$", "/", "%", "file:", "vault:", "op://", "secret:", "{{"].iter().any(|start| text.starts_with(start));
+        !text.is_empty()
+            && !elsewhere
+            && !text.contains(' ')
+            && !matches!(text, "true" | "false" | "null" | "changeme" | "REPLACE_ME")
     })
 }

@@ -17,7 +17,11 @@ pub fn check(model: &Model, _: &Sources, found: &mut Vec<Diagnostic>) {
         let other = &model.plan.units[other];
         let place = |unit: &crate::plan::Unit| {
             let own = format!("{}/release", unit.pointer);
-            if model.root.pointer(&own).is_some() { model.place(&own, Part::Value) } else { model.place(&unit.pointer, Part::Key) }
+            if model.root.pointer(&own).is_some() {
+                model.place(&own, Part::Value)
+            } else {
+                model.place(&unit.pointer, Part::Key)
+            }
         };
         let name = format!("helm:{}/{}", key.0, key.1);
         found.push(

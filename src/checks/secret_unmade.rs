@@ -19,9 +19,10 @@ pub fn check(model: &Model, _: &Sources, found: &mut Vec<Diagnostic>) {
             if makers.contains_key(&key) || !reported.insert((key.clone(), *place)) {
                 continue;
             }
-            let finding = Diagnostic::new(code!("secret-unmade"), format!("nobody makes the Secret `{namespace}/{name}`"))
-                .at(*place, "")
-                .about(format!("Secret:{namespace}/{name}"));
+            let finding =
+                Diagnostic::new(code!("secret-unmade"), format!("nobody makes the Secret `{namespace}/{name}`"))
+                    .at(*place, "")
+                    .about(format!("Secret:{namespace}/{name}"));
             let here = makers.keys().filter(|(other, _)| other == namespace).map(|(_, name)| name.as_str());
             found.push(match nearest(name, here) {
                 Some(near) => finding.help(format!("did you mean `{near}`?")),

@@ -20,12 +20,15 @@ pub fn check(model: &Model, _: &Sources, found: &mut Vec<Diagnostic>) {
         for (index, node) in vip.nodes.iter().enumerate() {
             if model.inventory.nodes.get(node).is_some_and(|node| node.role == Role::Worker) {
                 found.push(
-                    Diagnostic::new(code!("vip-on-worker"), format!("virtual address `{name}` cannot be held by worker `{node}`"))
-                        .at(model.place(&format!("{at}/nodes/{index}"), Part::Value), "")
-                        .at(model.place(&format!("/nodes/{}/role", escape(node)), Part::Value), "a worker")
-                        .note("Talos elects the holder of a virtual address through etcd, which only control planes run")
-                        .help("name control planes, or leave `nodes` away")
-                        .about(vip.ip.to_string()),
+                    Diagnostic::new(
+                        code!("vip-on-worker"),
+                        format!("virtual address `{name}` cannot be held by worker `{node}`"),
+                    )
+                    .at(model.place(&format!("{at}/nodes/{index}"), Part::Value), "")
+                    .at(model.place(&format!("/nodes/{}/role", escape(node)), Part::Value), "a worker")
+                    .note("Talos elects the holder of a virtual address through etcd, which only control planes run")
+                    .help("name control planes, or leave `nodes` away")
+                    .about(vip.ip.to_string()),
                 );
             }
         }
@@ -33,7 +36,9 @@ pub fn check(model: &Model, _: &Sources, found: &mut Vec<Diagnostic>) {
         let network = model.plan.addresses.network_of(vip.ip);
         for (node, machine) in &model.plan.addresses.nodes {
             let holds = machine.role == Role::Controlplane && (vip.nodes.is_empty() || vip.nodes.contains(node));
-            let Some((own, _)) = machine.ip.filter(|_| holds).and_then(|ip| model.plan.addresses.network_of(ip)) else { continue };
+            let Some((own, _)) = machine.ip.filter(|_| holds).and_then(|ip| model.plan.addresses.network_of(ip)) else {
+                continue;
+            };
             if let Some((other, _)) = network.filter(|(other, _)| *other != own) {
                 found.push(
                     Diagnostic::new(
@@ -69,7 +74,9 @@ fn bootstrap(model: &Model, found: &mut Vec<Diagnostic>) {
             )
             .at(place, "asked first")
             .at(model.place(&format!("/vips/{}", escape(name)), Part::Key), "exists once etcd runs")
-            .note("a virtual address is held by a member of etcd, and etcd runs only after the bootstrap: it would hang")
+            .note(
+                "a virtual address is held by a member of etcd, and etcd runs only after the bootstrap: it would hang",
+            )
             .help(way_out)
             .about(vip.ip.clone()),
         );

@@ -18,7 +18,14 @@ pub struct Arguments {
     #[arg(short = 'C', value_name = "DIR", global = true)]
     pub directory: Option<String>,
     /// The inventory, in the folder gitopsc runs in or the nearest one above
-    #[arg(short, long, value_name = "FILE", global = true, default_value = "inventory.toml", env = "GITOPSC_INVENTORY")]
+    #[arg(
+        short,
+        long,
+        value_name = "FILE",
+        global = true,
+        default_value = "inventory.toml",
+        env = "GITOPSC_INVENTORY"
+    )]
     pub inventory: String,
     /// Apply [profiles.NAME] over the inventory
     #[arg(short, long, value_name = "NAME", global = true)]

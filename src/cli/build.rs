@@ -75,9 +75,13 @@ fn summary(wanted: &Build, out: &str, changes: &[Change]) -> String {
     let parts = parts.join(", ");
     let plural = if changes.len() == 1 { "file" } else { "files" };
     if wanted.check {
-        text.push_str(&format!("{out}/ differs from what a build writes: {plural}: {parts}\nhelp: run `gitopsc build` and commit {out}/\n"));
+        text.push_str(&format!(
+            "{out}/ differs from what a build writes: {plural}: {parts}\nhelp: run `gitopsc build` and commit {out}/\n"
+        ));
     } else if wanted.hook {
-        text.push_str(&format!("{out}/ was not up to date and has been written: {plural}: {parts}\nhelp: git add {out}\n"));
+        text.push_str(&format!(
+            "{out}/ was not up to date and has been written: {plural}: {parts}\nhelp: git add {out}\n"
+        ));
     } else {
         text.push_str(&format!("{out}/ written: {plural}: {parts}\n"));
     }

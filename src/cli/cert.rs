@@ -14,7 +14,10 @@ pub fn cert(arguments: &Arguments, what: &Cert, world: &dyn World, around: &Surr
     let compiled = compiled(arguments, world, "out")?;
     let Some(model) = &compiled.model else { return Ok(report(arguments, around, &compiled, &compiled.diagnostics)) };
     let Some(sealing) = &model.inventory.sealing else {
-        return Ok(refusal("the inventory names no sealing certificate", "add `[sealing]` with `cert = \"certs/sealed-secrets.pem\"`"));
+        return Ok(refusal(
+            "the inventory names no sealing certificate",
+            "add `[sealing]` with `cert = \"certs/sealed-secrets.pem\"`",
+        ));
     };
     let Some(bytes) = world.read(&sealing.cert)? else {
         return Ok(refusal(
@@ -58,7 +61,12 @@ fn show(path: &str, certificate: &Certificate, pinned: Option<&str>) -> Answer {
 }
 
 /// Writes the digest into the inventory and leaves every other byte as it is.
-fn pin(arguments: &Arguments, world: &dyn World, certificate: &Certificate, pinned: Option<&str>) -> Result<Answer, Error> {
+fn pin(
+    arguments: &Arguments,
+    world: &dyn World,
+    certificate: &Certificate,
+    pinned: Option<&str>,
+) -> Result<Answer, Error> {
     if pinned == Some(certificate.spki()) {
         return Ok(Answer { stderr: format!("{} is pinned already\n", certificate.spki()), ..Answer::default() });
     }
@@ -77,6 +85,8 @@ fn pin(arguments: &Arguments, world: &dyn World, certificate: &Certificate, pinn
     }
     sealing.insert("spki", digest);
     world.save(path, document.to_string().as_bytes(), Access::Shared)?;
-    let was = pinned.map(|old| format!("it was {old}; values sealed for that key must be sealed again\n")).unwrap_or_default();
+    let was = pinned
+        .map(|old| format!("it was {old}; values sealed for that key must be sealed again\n"))
+        .unwrap_or_default();
     Ok(Answer { stderr: format!("pinned {} in {path}\n{was}", certificate.spki()), ..Answer::default() })
 }

@@ -9,7 +9,12 @@ use crate::{
 };
 
 /// Runs `render`.
-pub fn render(arguments: &Arguments, name: &str, world: &dyn World, around: &Surroundings<'_>) -> Result<Answer, Error> {
+pub fn render(
+    arguments: &Arguments,
+    name: &str,
+    world: &dyn World,
+    around: &Surroundings<'_>,
+) -> Result<Answer, Error> {
     let compiled = compiled(arguments, world, "out")?;
     let Some(model) = &compiled.model else { return Ok(report(arguments, around, &compiled, &compiled.diagnostics)) };
     let units: Vec<UnitId> = match model.plan.services.get(name) {
@@ -20,7 +25,10 @@ pub fn render(arguments: &Arguments, name: &str, world: &dyn World, around: &Sur
         let known = model.plan.units.iter().map(crate::plan::Unit::label).collect::<Vec<_>>();
         return Ok(match nearest(name, known.iter().map(String::as_str)) {
             Some(near) => refusal(format!("there is no service `{name}`"), format!("did you mean `{near}`?")),
-            None => refusal(format!("there is no service `{name}`"), "services are the tables `[services.…]` of the inventory"),
+            None => refusal(
+                format!("there is no service `{name}`"),
+                "services are the tables `[services.…]` of the inventory",
+            ),
         });
     }
     let mut answer = report(arguments, around, &compiled, &compiled.diagnostics);

@@ -10,7 +10,12 @@ use crate::{
 };
 
 /// Runs `seal`.
-pub fn seal(arguments: &Arguments, wanted: &Seal, world: &dyn World, around: &Surroundings<'_>) -> Result<Answer, Error> {
+pub fn seal(
+    arguments: &Arguments,
+    wanted: &Seal,
+    world: &dyn World,
+    around: &Surroundings<'_>,
+) -> Result<Answer, Error> {
     let compiled = compiled(arguments, world, "out")?;
     let Some(model) = &compiled.model else { return Ok(report(arguments, around, &compiled, &compiled.diagnostics)) };
     let say = |finding: Diagnostic| {
@@ -21,14 +26,24 @@ pub fn seal(arguments: &Arguments, wanted: &Seal, world: &dyn World, around: &Su
     let Some(id) = model.plan.unit_called(&wanted.service) else {
         let known: Vec<String> = model.plan.units.iter().map(crate::plan::Unit::label).collect();
         let help = nearest(&wanted.service, known.iter().map(String::as_str));
-        let help = help.map_or_else(|| format!("add `[services.{}]` to the inventory first", wanted.service), |near| format!("did you mean `{near}`?"));
+        let help = help.map_or_else(
+            || format!("add `[services.{}]` to the inventory first", wanted.service),
+            |near| format!("did you mean `{near}`?"),
+        );
         return Ok(refusal(format!("there is no service `{}`", wanted.service), help));
     };
     let unit = &model.plan.units[id];
     let Some(secret) = unit.facets.secrets.get(&wanted.secret) else {
         let near = nearest(&wanted.secret, unit.facets.secrets.keys().map(String::as_str));
         let help = near.map_or_else(
-            || format!("declare it in [{}]: `secrets = {{ {} = {{ sealed = [\"{}\"] }} }}`", unit.title(), wanted.secret, wanted.key),
+            || {
+                format!(
+                    "declare it in [{}]: `secrets = {{ {} = {{ sealed = [\"{}\"] }} }}`",
+                    unit.title(),
+                    wanted.secret,
+                    wanted.key
+                )
+            },
             |near| format!("did you mean `{near}`?"),
         );
         return Ok(refusal(format!("[{}] has no Secret `{}`", unit.title(), wanted.secret), help));
@@ -36,17 +51,31 @@ pub fn seal(arguments: &Arguments, wanted: &Seal, world: &dyn World, around: &Su
     if !secret.sealed.contains(&wanted.key) {
         let near = nearest(&wanted.key, secret.sealed.iter().map(String::as_str));
         let help = near.map_or_else(
-            || format!("add it: `sealed = [… \"{}\"]` under `secrets.{}` of [{}]", wanted.key, wanted.secret, unit.title()),
+            || {
+                format!(
+                    "add it: `sealed = [… \"{}\"]` under `secrets.{}` of [{}]",
+                    wanted.key,
+                    wanted.secret,
+                    unit.title()
+                )
+            },
             |near| format!("did you mean `{near}`?"),
         );
         return Ok(refusal(format!("Secret `{}` has no sealed key `{}`", wanted.secret, wanted.key), help));
     }
     let Some(certificate) = &model.inputs.sealed.certificate else {
         // Why there is none is among the findings, unless the inventory has no [sealing] at all.
-        let about: Vec<Diagnostic> =
-            compiled.diagnostics.iter().filter(|finding| finding.code.name().starts_with("certificate-")).cloned().collect();
+        let about: Vec<Diagnostic> = compiled
+            .diagnostics
+            .iter()
+            .filter(|finding| finding.code.name().starts_with("certificate-"))
+            .cloned()
+            .collect();
         if about.is_empty() {
-            return Ok(refusal("the inventory names no sealing certificate", "add `[sealing]` with `cert = \"…\"`, then `gitopsc cert pin`"));
+            return Ok(refusal(
+                "the inventory names no sealing certificate",
+                "add `[sealing]` with `cert = \"…\"`, then `gitopsc cert pin`",
+            ));
         }
         let mut answer = report(arguments, around, &compiled, &about);
         answer.exit = 1;
@@ -100,13 +129,19 @@ fn read(wanted: &Seal, world: &dyn World, around: &Surroundings<'_>) -> Result<R
     if let Some(path) = &wanted.from_file {
         return Ok(match world.read(path)? {
             Some(bytes) => Ok(Zeroizing::new(bytes)),
-            None => Err(refusal(format!("there is no file `{path}`"), "the path is seen from the inventory's folder, or absolute")),
+            None => Err(refusal(
+                format!("there is no file `{path}`"),
+                "the path is seen from the inventory's folder, or absolute",
+            )),
         });
     }
     if around.stdin_is_terminal {
         return Ok(Err(refusal(
             "the value is read from standard input, and that is a terminal",
-            format!("printf %s \"$VALUE\" | gitopsc seal {} {} {}; or use --from-file", wanted.service, wanted.secret, wanted.key),
+            format!(
+                "printf %s \"$VALUE\" | gitopsc seal {} {} {}; or use --from-file",
+                wanted.service, wanted.secret, wanted.key
+            ),
         )));
     }
     match (around.stdin)() {

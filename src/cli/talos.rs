@@ -15,7 +15,12 @@ use crate::{
 };
 
 /// Runs `talos`.
-pub fn talos(arguments: &Arguments, what: &Talos, world: &dyn World, around: &Surroundings<'_>) -> Result<Answer, Error> {
+pub fn talos(
+    arguments: &Arguments,
+    what: &Talos,
+    world: &dyn World,
+    around: &Surroundings<'_>,
+) -> Result<Answer, Error> {
     let compiled = compiled(arguments, world, "out")?;
     let Some(model) = &compiled.model else { return Ok(report(arguments, around, &compiled, &compiled.diagnostics)) };
     let node = match what {
@@ -45,7 +50,10 @@ fn unknown(arguments: &Arguments, around: &Surroundings<'_>, compiled: &Compiled
     }
     match nearest(node, model.talos.keys().map(String::as_str)) {
         Some(near) => refusal(format!("there is no node `{node}`"), format!("did you mean `{near}`?")),
-        None => refusal(format!("there is no Talos node `{node}`"), "nodes are the keys of `[nodes]`, and `[versions] talos` is set"),
+        None => refusal(
+            format!("there is no Talos node `{node}`"),
+            "nodes are the keys of `[nodes]`, and `[versions] talos` is set",
+        ),
     }
 }
 
@@ -61,7 +69,11 @@ fn config(
     let findings = |sources: &Sources, found: &[Diagnostic]| {
         let text = render(arguments.format, &Report { sources, diagnostics: found }, around.color);
         let mut answer = Answer { exit: 1, ..Answer::default() };
-        if arguments.format.stdout { answer.stdout = text } else { answer.stderr = text }
+        if arguments.format.stdout {
+            answer.stdout = text
+        } else {
+            answer.stderr = text
+        }
         answer
     };
     let bundle = match files.document(secrets)? {
@@ -85,7 +97,10 @@ fn config(
     let text = Zeroizing::new(documents.iter().map(yaml::write).collect::<Vec<_>>().join("---\n"));
     let Some(path) = output else { return Ok(Answer { stdout: text.to_string(), ..Answer::default() }) };
     world.save(path, text.as_bytes(), Access::Private)?;
-    Ok(Answer { stderr: format!("wrote {path}, readable by you alone: it holds the cluster's secrets\n"), ..Answer::default() })
+    Ok(Answer {
+        stderr: format!("wrote {path}, readable by you alone: it holds the cluster's secrets\n"),
+        ..Answer::default()
+    })
 }
 
 /// Reads files of secrets. What they say never reaches a message: findings name the file, and quote nothing of it.
@@ -104,7 +119,10 @@ enum Refused {
 impl SecretFiles<'_> {
     fn document(&mut self, path: &str) -> Result<Result<crate::node::Node, Refused>, Error> {
         let Some(bytes) = self.world.read(path)? else {
-            return Ok(Err(Refused::Answer(refusal(format!("there is no file `{path}`"), "the path is seen from the inventory's folder, or absolute"))));
+            return Ok(Err(Refused::Answer(refusal(
+                format!("there is no file `{path}`"),
+                "the path is seen from the inventory's folder, or absolute",
+            ))));
         };
         let mut bytes = Zeroizing::new(bytes);
         if bytes.starts_with(b"age-encryption.org/") || bytes.starts_with(b"-----BEGIN AGE ENCRYPTED FILE-----") {
@@ -121,16 +139,25 @@ impl SecretFiles<'_> {
         }
         // The text goes to the parser alone; what is kept for reports is empty, so that nothing of it can be shown.
         let Ok(text) = std::str::from_utf8(&bytes) else {
-            return Ok(Err(Refused::Answer(refusal(format!("`{path}` is not text"), "use the YAML file `talosctl gen secrets` wrote"))));
+            return Ok(Err(Refused::Answer(refusal(
+                format!("`{path}` is not text"),
+                "use the YAML file `talosctl gen secrets` wrote",
+            ))));
         };
         let source = self.sources.add(path, "");
         let reading = yaml::read(source, text);
         if !reading.diagnostics.is_empty() {
-            return Ok(Err(Refused::Answer(refusal(format!("`{path}` is not YAML"), "its text is not shown, because it holds secrets"))));
+            return Ok(Err(Refused::Answer(refusal(
+                format!("`{path}` is not YAML"),
+                "its text is not shown, because it holds secrets",
+            ))));
         }
         match reading.documents.into_iter().next() {
             Some(document) => Ok(Ok(document.root)),
-            None => Ok(Err(Refused::Answer(refusal(format!("`{path}` is empty"), "use the file `talosctl gen secrets` wrote")))),
+            None => Ok(Err(Refused::Answer(refusal(
+                format!("`{path}` is empty"),
+                "use the file `talosctl gen secrets` wrote",
+            )))),
         }
     }
 

@@ -66,9 +66,10 @@ impl Inputs {
         }
         let sealed = sealed(world, inventory, root, sources, found)?;
         let mut charts = BTreeSet::new();
-        let facets = inventory.services.values().flat_map(|service| {
-            std::iter::once(&service.facets).chain(service.phases.values())
-        });
+        let facets = inventory
+            .services
+            .values()
+            .flat_map(|service| std::iter::once(&service.facets).chain(service.phases.values()));
         for chart in facets.filter_map(|facets| facets.chart.as_ref()).filter_map(|chart| chart.path.as_ref()) {
             let folder = chart.trim_end_matches('/');
             if world.read(&format!("{folder}/Chart.yaml"))?.is_some() {

@@ -38,10 +38,13 @@ pub struct UnitOutput {
 impl UnitOutput {
     /// Every document of its own manifests, items of lists among them.
     pub fn documents(&self) -> impl Iterator<Item = &Node> {
-        self.manifests.iter().flat_map(|manifest| match &manifest.body {
-            Body::Template { documents, .. } => documents.as_slice(),
-            Body::Made { .. } => &[],
-        }).flat_map(|document| objects(&document.root))
+        self.manifests
+            .iter()
+            .flat_map(|manifest| match &manifest.body {
+                Body::Template { documents, .. } => documents.as_slice(),
+                Body::Made { .. } => &[],
+            })
+            .flat_map(|document| objects(&document.root))
     }
 }
 
@@ -227,7 +230,9 @@ fn manifest(output: &mut UnitOutput, name: &str, source: SourceId, sources: &Sou
         );
         return;
     }
-    output.manifests.push(Manifest { name: name.to_owned(), body: Body::Template { source, documents: reading.documents } });
+    output
+        .manifests
+        .push(Manifest { name: name.to_owned(), body: Body::Template { source, documents: reading.documents } });
 }
 
 /// The solvers of issuers that `templates/solvers/` gives.
@@ -239,7 +244,9 @@ pub fn solvers(
 ) -> BTreeMap<String, Value> {
     let mut solvers = BTreeMap::new();
     for (name, path) in inputs.folder("templates/solvers") {
-        let Some(stem) = manifest_name(&name).and_then(|stem| stem.rsplit_once('.')).map(|(stem, _)| stem) else { continue };
+        let Some(stem) = manifest_name(&name).and_then(|stem| stem.rsplit_once('.')).map(|(stem, _)| stem) else {
+            continue;
+        };
         inputs.used.insert(path.clone());
         let Some(source) = render(inputs, &path, facts.shared(), sources, found) else { continue };
         let reading = yaml::read(source, &sources.get(source).text);

@@ -25,8 +25,7 @@ use crate::{
     kubernetes::Schemas,
     node::{Node, Part},
     plan::{Plan, order::Order},
-    references,
-    report,
+    references, report,
     source::{Place, Sources},
     tree::Tree,
     world::{Error, World},
@@ -155,8 +154,15 @@ fn model(
     let mut needs = Vec::with_capacity(plan.units.len());
     for (id, unit) in plan.units.iter().enumerate() {
         let mut made = Made::default();
-        let context =
-            Context { plan: &plan, inventory: &inventory, root: &root, sealed: &inputs.sealed, solvers: &solvers, unit, id };
+        let context = Context {
+            plan: &plan,
+            inventory: &inventory,
+            root: &root,
+            sealed: &inputs.sealed,
+            solvers: &solvers,
+            unit,
+            id,
+        };
         for facet in FACETS {
             facet(&context, &mut made);
         }
@@ -197,7 +203,10 @@ fn schemas(inventory: &Inventory, root: &Node, found: &mut Vec<Diagnostic>) -> O
         Ok(schemas) => Some(schemas),
         Err(unknown) => {
             let place = root.place_of("/versions/kubernetes", Part::Value);
-            let text = format!("Kubernetes `{}` is not among the versions whose schemas are built in", inventory.versions.kubernetes);
+            let text = format!(
+                "Kubernetes `{}` is not among the versions whose schemas are built in",
+                inventory.versions.kubernetes
+            );
             found.push(Diagnostic::new(code!("kubernetes-unknown"), text).at(place, "").help(unknown.to_string()));
             None
         }

@@ -12,7 +12,7 @@ use crate::{
     yaml,
 };
 
-use super::below_repository;
+use super::{below_repository, marked};
 
 /// Writes everything Flux reads.
 pub fn write(model: &Model, sources: &Sources, tree: &mut Tree) {
@@ -25,7 +25,8 @@ pub fn write(model: &Model, sources: &Sources, tree: &mut Tree) {
         let mut files: Vec<String> = Vec::new();
         let mut add = |tree: &mut Tree, name: &str, text: &str| {
             files.push(name.to_owned());
-            tree.add(&format!("{folder}/{name}"), origin.clone(), text).expect("names of a unit's files are checked");
+            tree.add(&format!("{folder}/{name}"), origin.clone(), &marked(text))
+                .expect("names of a unit's files are checked");
         };
         if let Some(release) = &output.release {
             if let Some(source) = chart_source(unit, release) {
@@ -40,8 +41,9 @@ pub fn write(model: &Model, sources: &Sources, tree: &mut Tree) {
             }
         }
         files.sort();
-        let list = json!({ "apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization", "resources": files });
-        tree.add(&format!("{folder}/kustomization.yaml"), origin.clone(), &yaml::write(&list))
+        let list =
+            json!({ "apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization", "resources": files });
+        tree.add(&format!("{folder}/kustomization.yaml"), origin.clone(), &marked(&yaml::write(&list)))
             .expect("no template may have this name");
     }
 }
@@ -71,15 +73,24 @@ fn namespaces(model: &Model, tree: &mut Tree) {
         // Pruning a Namespace deletes everything in it: Flux must not, even when the file is gone.
         metadata["annotations"] = json!({ "kustomize.toolkit.fluxcd.io/prune": "disabled" });
         let object = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": metadata });
-        tree.add(&format!("namespaces/{name}.yaml"), origin.clone(), &yaml::write(&object))
+        tree.add(&format!("namespaces/{name}.yaml"), origin.clone(), &marked(&yaml::write(&object)))
             .expect("names of namespaces are checked");
     }
     let flux = &model.inventory.flux;
     let timeout = duration::parse(&flux.timeout).map_or_else(|| "5m".to_owned(), duration::write);
     let interval = duration::parse(&flux.interval).map_or_else(|| "10m".to_owned(), duration::write);
-    let spec = Spec { depends_on: Vec::new(), interval, timeout, path: "namespaces", prune: false, wait: true, suspend: false };
+    let spec = Spec {
+        depends_on: Vec::new(),
+        interval,
+        timeout,
+        path: "namespaces",
+        prune: false,
+        wait: true,
+        suspend: false,
+    };
     let object = flux_kustomization(model, NAMESPACES, &spec);
-    tree.add(&format!("flux/{NAMESPACES}.yaml"), origin, &yaml::write(&object)).expect("no unit may have this name");
+    tree.add(&format!("flux/{NAMESPACES}.yaml"), origin, &marked(&yaml::write(&object)))
+        .expect("no unit may have this name");
 }
 
 fn kustomization(model: &Model, id: UnitId, origin: &Origin, tree: &mut Tree) {
@@ -101,7 +112,8 @@ fn kustomization(model: &Model, id: UnitId, origin: &Origin, tree: &mut Tree) {
         suspend: unit.facets.suspend,
     };
     let object = flux_kustomization(model, &unit.name, &spec);
-    tree.add(&format!("flux/{}.yaml", unit.name), origin.clone(), &yaml::write(&object)).expect("names of units are checked");
+    tree.add(&format!("flux/{}.yaml", unit.name), origin.clone(), &marked(&yaml::write(&object)))
+        .expect("names of units are checked");
 }
 
 struct Spec<'s> {
@@ -127,7 +139,8 @@ fn flux_kustomization(model: &Model, name: &str, from: &Spec<'_>) -> Value {
         spec["retryInterval"] = json!(duration::write(retry));
     }
     spec["timeout"] = json!(from.timeout);
-    spec["path"] = json!(format!("./{}", below_repository(&model.inventory.repo.path, &format!("{}/{}", model.out, from.path))));
+    spec["path"] =
+        json!(format!("./{}", below_repository(&model.inventory.repo.path, &format!("{}/{}", model.out, from.path))));
     spec["prune"] = json!(from.prune);
     spec["sourceRef"] = json!({ "kind": "GitRepository", "name": source });
     if from.wait {
@@ -152,7 +165,9 @@ fn source(model: &Model) -> (&str, &str) {
 /// The object a chart is fetched with; none for a chart of this repository, which the repository's own source carries.
 fn chart_source(unit: &Unit, release: &Release) -> Option<Value> {
     let (api_version, kind, mut spec) = match &release.source {
-        ChartSource::Repository { url, .. } => ("source.toolkit.fluxcd.io/v1", "HelmRepository", json!({ "interval": "1h", "url": url })),
+        ChartSource::Repository { url, .. } => {
+            ("source.toolkit.fluxcd.io/v1", "HelmRepository", json!({ "interval": "1h", "url": url }))
+        }
         ChartSource::Oci { url, version } => (
             "source.toolkit.fluxcd.io/v1",
             "OCIRepository",
@@ -227,12 +242,13 @@ fn helm_release(model: &Model, unit: &Unit, output: &UnitOutput, release: &Relea
 /// Where neither values nor manifests use the address, the release's Services get it by a patch.
 fn post_render(unit: &Unit, output: &UnitOutput, sources: &Sources) -> Vec<Value> {
     let Some(pool) = &unit.pool else { return Vec::new() };
-    let texts = output.values.iter().map(|values| values.source).chain(output.manifests.iter().filter_map(|manifest| {
-        match &manifest.body {
-            Body::Template { source, .. } => Some(*source),
-            Body::Made { .. } => None,
-        }
-    }));
+    let texts =
+        output.values.iter().map(|values| values.source).chain(output.manifests.iter().filter_map(|manifest| {
+            match &manifest.body {
+                Body::Template { source, .. } => Some(*source),
+                Body::Made { .. } => None,
+            }
+        }));
     let ip = pool.ip.map(|ip| ip.to_string());
     let uses = |text: &str| text.contains("metallb.io/") || ip.as_ref().is_some_and(|ip| text.contains(ip.as_str()));
     if texts.into_iter().any(|source| uses(&sources.get(source).text)) {

@@ -33,7 +33,10 @@ fn section(page: &mut String, title: &str, head: &[&str], rows: Vec<Vec<String>>
     };
     let widths: Vec<usize> = (0..head.len()).map(width).collect();
     let line = |row: &[String]| {
-        let cells = row.iter().zip(&widths).map(|(cell, width)| format!(" {cell}{} |", " ".repeat(width - cell.chars().count())));
+        let cells = row
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!(" {cell}{} |", " ".repeat(width - cell.chars().count())));
         format!("|{}\n", cells.collect::<String>())
     };
     let rule: String = widths.iter().map(|width| format!(" {} |", "-".repeat(*width))).collect();
@@ -102,7 +105,8 @@ fn services(model: &Model) -> Vec<Vec<String>> {
 }
 
 fn owners(model: &Model) -> Vec<Vec<String>> {
-    let pairs = model.inventory.owners.iter().flat_map(|(tool, owner)| owner.owns.iter().map(move |object| (object, tool)));
+    let pairs =
+        model.inventory.owners.iter().flat_map(|(tool, owner)| owner.owns.iter().map(move |object| (object, tool)));
     let mut rows: Vec<Vec<String>> =
         pairs.map(|(object, tool)| vec![format!("`{}`", cell(object)), cell(tool)]).collect();
     rows.sort();
@@ -118,15 +122,20 @@ fn graph(model: &Model) -> String {
         edges[from].iter().copied().filter(|&to| !through(to)).collect()
     };
     let name = |id: UnitId| model.plan.units[id].name.as_str();
-    let mut lines: Vec<String> =
-        (0..edges.len()).flat_map(|from| direct(from).into_iter().map(move |to| format!("  {} --> {}\n", name(to), name(from)))).collect();
+    let mut lines: Vec<String> = (0..edges.len())
+        .flat_map(|from| direct(from).into_iter().map(move |to| format!("  {} --> {}\n", name(to), name(from))))
+        .collect();
     let alone = (0..edges.len()).filter(|id| edges[*id].is_empty() && !model.order.awaited.contains(id));
     lines.extend(alone.map(|id| format!("  {}\n", name(id))));
     lines.sort();
     if lines.is_empty() {
         return String::new();
     }
-    let first = if model.plan.namespaces.is_empty() { String::new() } else { format!("\n`{NAMESPACES}` comes before all of them.\n") };
+    let first = if model.plan.namespaces.is_empty() {
+        String::new()
+    } else {
+        format!("\n`{NAMESPACES}` comes before all of them.\n")
+    };
     format!("\n## Order\n{first}\n```mermaid\nflowchart LR\n{}```\n", lines.concat())
 }
 

@@ -53,7 +53,7 @@ pub fn write(model: &Model, tree: &mut Tree) {
         let Some(documents) = &configured.documents else { continue };
         let text = documents.iter().map(yaml::write).collect::<Vec<_>>().join("---\n");
         let origin = Origin::new(format!("nodes.{node}"), &["inventory.toml", "templates/talos/"]);
-        tree.add(&format!("talos/{node}.yaml"), origin, &text).expect("names of nodes are checked");
+        tree.add(&format!("talos/{node}.yaml"), origin, &super::marked(&text)).expect("names of nodes are checked");
     }
 }
 
@@ -110,11 +110,20 @@ fn versions(parts: &Parts<'_>, found: &mut Vec<Diagnostic>) -> Option<(Contract,
     let name = format!("v{}", minor.join("."));
     let Some(contract) = Contract::named(&name) else {
         let known: Vec<&str> = Contract::ALL.iter().map(|contract| contract.name()).collect();
-        let finding = Diagnostic::new(code!("contract-unknown"), format!("configurations cannot be written for Talos `{written}`"))
-            .at(parts.root.place_of(&format!("/versions/{key}"), Part::Value), "");
+        let finding = Diagnostic::new(
+            code!("contract-unknown"),
+            format!("configurations cannot be written for Talos `{written}`"),
+        )
+        .at(parts.root.place_of(&format!("/versions/{key}"), Part::Value), "");
         found.push(match nearest(&name, known.iter().copied()) {
-            Some(near) if key == "contract" => finding.help(format!("did you mean `{near}`? Known contracts: {}", known.join(", "))),
-            _ => finding.help(format!("pin how they are written with `contract = \"{}\"`; known contracts: {}", known[0], known.join(", "))),
+            Some(near) if key == "contract" => {
+                finding.help(format!("did you mean `{near}`? Known contracts: {}", known.join(", ")))
+            }
+            _ => finding.help(format!(
+                "pin how they are written with `contract = \"{}\"`; known contracts: {}",
+                known[0],
+                known.join(", ")
+            )),
         });
         return None;
     };
@@ -162,7 +171,8 @@ fn machine(parts: &Parts<'_>, name: &str, node: &inventory::NodeEntry, contract:
         (registry.clone(), value)
     };
     machine.mirrors = talos.mirrors.iter().map(mirror).collect();
-    machine.labels = talos.node_labels.iter().chain(&node.labels).map(|(key, value)| (key.clone(), value.clone())).collect();
+    machine.labels =
+        talos.node_labels.iter().chain(&node.labels).map(|(key, value)| (key.clone(), value.clone())).collect();
     machine.cert_sans.clone_from(&talos.cert_sans);
     machine.api_server_cert_sans.clone_from(&talos.cert_sans);
     machine.allow_scheduling = talos.schedule_on_controlplanes;
@@ -216,7 +226,9 @@ fn default_route(gateway: std::net::IpAddr) -> Route {
 fn vip(parts: &Parts<'_>, node: &str, network: &Network) -> Option<std::net::IpAddr> {
     let holds = |nodes: &[String]| nodes.is_empty() || nodes.iter().any(|named| named == node);
     let vips = parts.plan.addresses.vips.values();
-    vips.filter(|vip| vip.by == VipHolder::Talos && holds(&vip.nodes)).map(|vip| vip.ip).find(|ip| network.cidr.contains(ip))
+    vips.filter(|vip| vip.by == VipHolder::Talos && holds(&vip.nodes))
+        .map(|vip| vip.ip)
+        .find(|ip| network.cidr.contains(ip))
 }
 
 /// The schematic of the node's boot image. With addresses in META they leave the machine configuration.

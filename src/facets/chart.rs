@@ -3,12 +3,7 @@
 use serde_json::Value;
 
 use super::{Context, Made};
-use crate::{
-    code,
-    diagnostic::Diagnostic,
-    inventory::Chart,
-    node::Part,
-};
+use crate::{code, diagnostic::Diagnostic, inventory::Chart, node::Part};
 
 /// A Helm release, before a delivery writes it.
 #[derive(Clone, Debug)]

@@ -11,9 +11,12 @@ pub fn make(context: &Context<'_>, made: &mut Made) {
     let Some(host) = &unit.host else {
         if unit.facets.backend.is_some() && unit.facets.host.is_none() {
             made.findings.push(
-                Diagnostic::new(code!("backend-without-host"), format!("`{}` has a backend, but no host", unit.label()))
-                    .at(context.place("backend", Part::Key), "")
-                    .help("add `host = \"…\"`, or leave `backend` away"),
+                Diagnostic::new(
+                    code!("backend-without-host"),
+                    format!("`{}` has a backend, but no host", unit.label()),
+                )
+                .at(context.place("backend", Part::Key), "")
+                .help("add `host = \"…\"`, or leave `backend` away"),
             );
         }
         return;
@@ -34,7 +37,8 @@ pub fn make(context: &Context<'_>, made: &mut Made) {
     }
     let Some(backend) = &unit.facets.backend else { return };
     let at = context.place("backend", Part::Value);
-    let Some((service, port)) = backend.split_once(':').filter(|(service, port)| !service.is_empty() && !port.is_empty())
+    let Some((service, port)) =
+        backend.split_once(':').filter(|(service, port)| !service.is_empty() && !port.is_empty())
     else {
         made.findings.push(
             Diagnostic::new(code!("backend-malformed"), format!("backend `{backend}` is not `service:port`"))
@@ -92,9 +96,12 @@ fn certificate(context: &Context<'_>, made: &mut Made) {
     let place = context.place("host", Part::Value);
     let Some(issuer) = &host.issuer else {
         made.findings.push(
-            Diagnostic::new(code!("issuer-missing"), format!("host `{}` has nobody to issue its certificate", host.fqdn))
-                .at(place, "")
-                .help("add `[tls]` with `issuer = \"…\"`, a name in `[issuers]`"),
+            Diagnostic::new(
+                code!("issuer-missing"),
+                format!("host `{}` has nobody to issue its certificate", host.fqdn),
+            )
+            .at(place, "")
+            .help("add `[tls]` with `issuer = \"…\"`, a name in `[issuers]`"),
         );
         return;
     };

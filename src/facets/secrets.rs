@@ -41,9 +41,12 @@ fn sealed(context: &Context<'_>, made: &mut Made, name: &str, secret: &SecretEnt
     });
     if context.inventory.sealing.is_none() {
         made.findings.push(
-            Diagnostic::new(code!("sealing-missing"), format!("Secret `{name}` is sealed, but nothing says for which cluster"))
-                .at(place, "")
-                .help("add `[sealing]` with `cert = \"certs/sealed-secrets.pem\"`, then `gitopsc cert pin`"),
+            Diagnostic::new(
+                code!("sealing-missing"),
+                format!("Secret `{name}` is sealed, but nothing says for which cluster"),
+            )
+            .at(place, "")
+            .help("add `[sealing]` with `cert = \"certs/sealed-secrets.pem\"`, then `gitopsc cert pin`"),
         );
         return;
     }
@@ -101,7 +104,8 @@ fn external(context: &Context<'_>, made: &mut Made, name: &str, secret: &SecretE
             "metadata": { "name": name, "namespace": namespace },
             "spec": password,
         }));
-        let generator = json!({ "apiVersion": "generators.external-secrets.io/v1alpha1", "kind": "Password", "name": name });
+        let generator =
+            json!({ "apiVersion": "generators.external-secrets.io/v1alpha1", "kind": "Password", "name": name });
         let rename = |key: &String| {
             json!({
                 "sourceRef": { "generatorRef": generator },
@@ -115,7 +119,8 @@ fn external(context: &Context<'_>, made: &mut Made, name: &str, secret: &SecretE
             "dataFrom": secret.external.iter().map(rename).collect::<Vec<Value>>(),
         })
     } else {
-        let store = secret.store.clone().or_else(|| context.plan.only("clustersecretstore/").map(|(name, _)| name.to_owned()));
+        let store =
+            secret.store.clone().or_else(|| context.plan.only("clustersecretstore/").map(|(name, _)| name.to_owned()));
         let Some(store) = store else {
             made.findings.push(
                 Diagnostic::new(code!("store-unknown"), format!("nothing says where Secret `{name}` is fetched from"))
@@ -154,8 +159,12 @@ fn password(rule: &str) -> Option<Value> {
     let length: u32 = length.parse().ok().filter(|length| (8..=256).contains(length))?;
     let digits = length / 4;
     let spec = match alphabet {
-        "alphanumeric" => json!({ "length": length, "digits": digits, "symbols": 0, "noUpper": false, "allowRepeat": true }),
-        "symbols" => json!({ "length": length, "digits": digits, "symbols": digits, "noUpper": false, "allowRepeat": true }),
+        "alphanumeric" => {
+            json!({ "length": length, "digits": digits, "symbols": 0, "noUpper": false, "allowRepeat": true })
+        }
+        "symbols" => {
+            json!({ "length": length, "digits": digits, "symbols": digits, "noUpper": false, "allowRepeat": true })
+        }
         // Hexadecimal text of random letters and digits: every two characters stand for one of them.
         "hex" if length % 2 == 0 => json!({
             "length": length / 2, "digits": length / 8, "symbols": 0, "noUpper": false, "allowRepeat": true, "encoding": "hex",

@@ -27,7 +27,8 @@ pub fn make(context: &Context<'_>, made: &mut Made) {
     if is_sso {
         identity(context, made, place);
     }
-    let (source_namespace, source_name) = context.inventory.flux.source.split_once('/').unwrap_or(("flux-system", "flux-system"));
+    let (source_namespace, source_name) =
+        context.inventory.flux.source.split_once('/').unwrap_or(("flux-system", "flux-system"));
     let namespace = context.plan.provider(GROUP).map_or(source_namespace, |id| &context.plan.units[id].namespace);
     let mut spec = json!({
         "interval": crate::plan::duration::write(unit.interval),
@@ -60,7 +61,9 @@ fn identity(context: &Context<'_>, made: &mut Made, place: crate::source::Place)
                 format!("single sign-on of `{}` has no identity service", context.unit.service),
             )
             .at(place, "")
-            .help("let exactly one service say `provides = [\"identity/…\"]`; the chart `authentik` brings it by itself"),
+            .help(
+                "let exactly one service say `provides = [\"identity/…\"]`; the chart `authentik` brings it by itself",
+            ),
         );
         return;
     };

@@ -122,7 +122,9 @@ impl Addresses {
             let gateway = network.gateway.as_ref().and_then(|text| reader.address(text, &format!("{at}/gateway"), ""));
             let dns = network.dns.iter().enumerate();
             let dns = dns.filter_map(|(index, text)| reader.address(text, &format!("{at}/dns/{index}"), "")).collect();
-            addresses.networks.insert(name.clone(), Network { cidr, gateway, dns, interface: network.interface.clone() });
+            addresses
+                .networks
+                .insert(name.clone(), Network { cidr, gateway, dns, interface: network.interface.clone() });
         }
         for (name, vip) in &inventory.vips {
             let at = format!("/vips/{}", escape(name));

@@ -361,8 +361,8 @@ impl Resolver<'_> {
         let found = order.iter().position(|known| known == layer);
         if found.is_none() {
             let place = self.root.place_of(&format!("{pointer}/layer"), Part::Value);
-            let finding =
-                Diagnostic::new(code!("name-unknown"), format!("`{layer}` is not in `order` of [layers]")).at(place, "");
+            let finding = Diagnostic::new(code!("name-unknown"), format!("`{layer}` is not in `order` of [layers]"))
+                .at(place, "");
             self.diagnostics.push(match nearest(layer, order.iter().map(String::as_str)) {
                 Some(near) => finding.edit(place, format!("\"{near}\""), format!("did you mean `{near}`?")),
                 None => finding.help(format!("add `{layer}` to `order` of [layers], at its place")),
@@ -503,13 +503,14 @@ impl Resolver<'_> {
             let reserved = unit.name == NAMESPACES || unit.name == "flux-system";
             if twice.is_some() || reserved {
                 let place = |unit: &Unit| self.root.place_of(&unit.pointer, Part::Key);
-                let mut finding =
-                    Diagnostic::new(code!("unit-twice"), format!("two units are called `{}`", unit.name)).at(place(unit), "");
+                let mut finding = Diagnostic::new(code!("unit-twice"), format!("two units are called `{}`", unit.name))
+                    .at(place(unit), "");
                 finding = match twice {
                     Some(other) => finding.at(place(&plan.units[other]), "the other"),
                     None => finding.note(format!("`{}` is the name of a unit that every tree has", unit.name)),
                 };
-                self.diagnostics.push(finding.help("rename one, or pin its name with `unit = \"…\"`").about(&unit.name));
+                self.diagnostics
+                    .push(finding.help("rename one, or pin its name with `unit = \"…\"`").about(&unit.name));
             }
             by_name.entry(unit.name.clone()).or_insert(id);
             by_path.entry(unit.path()).or_insert(id);
@@ -538,7 +539,11 @@ fn with_sso(mut facets: Facets, makes: Option<Makes>, sso: Option<&Sso>) -> Face
 fn provides(facets: &Facets) -> BTreeSet<String> {
     let chart = facets.chart.as_ref().and_then(|chart| {
         let from_path = |path: &'_ String| path.trim_end_matches('/').rsplit('/').next().map(str::to_owned);
-        chart.name.clone().or_else(|| chart.oci.as_ref().and_then(from_path)).or_else(|| chart.path.as_ref().and_then(from_path))
+        chart
+            .name
+            .clone()
+            .or_else(|| chart.oci.as_ref().and_then(from_path))
+            .or_else(|| chart.path.as_ref().and_then(from_path))
     });
     let known = chart.as_deref().map_or(&[] as &[&str], knowledge::of_chart);
     known.iter().map(|capability| (*capability).to_owned()).chain(facets.provides.iter().cloned()).collect()

@@ -219,10 +219,11 @@ impl Order {
 
 fn unknown(plan: &Plan, inventory: &Inventory, from: &str, name: &str, place: Place) -> Diagnostic {
     let labels: Vec<String> = plan.units.iter().map(super::Unit::label).collect();
-    let finding = Diagnostic::new(code!("depends-unknown"), format!("`{from}` waits for `{name}`, which is not a service"))
-        .at(place, "")
-        .about(from)
-        .follows(format!("/services/{name}"));
+    let finding =
+        Diagnostic::new(code!("depends-unknown"), format!("`{from}` waits for `{name}`, which is not a service"))
+            .at(place, "")
+            .about(from)
+            .follows(format!("/services/{name}"));
     if inventory.layers.order.iter().any(|layer| layer == name) {
         return finding.help("a layer cannot be waited for: name the services you need");
     }
