@@ -1,6 +1,6 @@
 //! What is accepted, what is refused, and where the finding points.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{fs, path::Path};
 
 use serde_json::{Value, json};
 
@@ -401,31 +401,4 @@ fn nothing_is_missing_below_status() {
         findings(&pool),
         expected(&[("manifest-field-unknown", "`status.replicsa` is not a field of Deployment")])
     );
-}
-
-#[test]
-#[ignore = "a measurement: cargo test --release --lib kubernetes::tests::speed -- --ignored --nocapture"]
-fn speed() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/schemas");
-    let mut figures = BTreeMap::new();
-    let start = std::time::Instant::now();
-    let schemas = schemas();
-    figures.insert("open, µs", start.elapsed().as_micros());
-    for (name, first, many) in [
-        ("deployment", "first Deployment, µs", "Deployments a second"),
-        ("service", "first Service, µs", "Services a second"),
-        ("helm-release", "first HelmRelease, µs", "HelmReleases a second"),
-    ] {
-        let text = fs::read_to_string(folder.join(format!("{name}.yaml"))).expect("a manifest");
-        let document = node(&serde_yaml::from_str(&text).expect("YAML"));
-        let start = std::time::Instant::now();
-        assert!(schemas.validate(&document).is_empty());
-        figures.insert(first, start.elapsed().as_micros());
-        let start = std::time::Instant::now();
-        for _ in 0..100_000 {
-            assert!(schemas.validate(&document).is_empty());
-        }
-        figures.insert(many, 100_000_000_000 / start.elapsed().as_micros());
-    }
-    panic!("{figures:#?}");
 }
