@@ -189,9 +189,7 @@ fn undefined(at_fault: &str, context: &Context, place: Place) -> Diagnostic {
     for step in at_fault.split('.') {
         let member = known.get_attr(step).unwrap_or_default();
         if member.is_undefined() {
-            let is_local = prefix.is_empty() && step != at_fault;
-            let word = if is_local { at_fault } else { step };
-            return missing(at_fault, word, &prefix, &known, place);
+            return missing(at_fault, step, &prefix, &known, place);
         }
         prefix.push(step);
         known = member;
