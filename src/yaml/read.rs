@@ -844,7 +844,8 @@ mod tests {
             let (_, reading) = reading(&text);
             let codes: Vec<&str> = reading.diagnostics.iter().map(|diagnostic| diagnostic.code.name()).collect();
             assert!(codes.contains(&code), "{code}: {codes:?}");
-            assert!(start.elapsed() < Duration::from_secs(2), "{code} took {:?}", start.elapsed());
+            // Milliseconds on a quiet machine; a hang or an explosion would take minutes on any.
+            assert!(start.elapsed() < Duration::from_secs(10), "{code} took {:?}", start.elapsed());
         }
     }
 
