@@ -6,3 +6,4 @@ pub mod codes;
 pub mod diagnostic;
 pub mod node;
 pub mod source;
+pub mod talos;
