@@ -8,8 +8,9 @@ use gitopsc::{
     node::Node,
     source::{Place, Sources, Span},
     talos::{
-        Bond, Bundle, Cni, ConfigFile, Contract, DiskSelector, ExtensionService, File, KernelModule, Link, LinkId, LinkSelector, Machine,
-        Mirror, Mount, NodeSecrets, Patch, Role, Route, Secrets, Vlan, apply_patches, generate, node_of, validate,
+        Bond, Bundle, Cni, ConfigFile, Contract, DiskSelector, ExtensionService, File, KernelModule, Link, LinkId,
+        LinkSelector, Machine, Mirror, Mount, NodeSecrets, Patch, Role, Route, Secrets, Vlan, apply_patches, generate,
+        node_of, validate,
     },
 };
 use serde_json::Value;
@@ -53,7 +54,9 @@ pub(crate) fn same(left: &Value, right: &Value) -> bool {
 pub(crate) fn agrees(ours: &Result<Vec<Value>, Vec<String>>, official: &Value) -> bool {
     match (ours, official.get("error")) {
         (Err(_), Some(_)) => true,
-        (Ok(documents), None) => same(&Value::Array(documents.clone()), official.get("documents").unwrap_or(&Value::Array(Vec::new()))),
+        (Ok(documents), None) => {
+            same(&Value::Array(documents.clone()), official.get("documents").unwrap_or(&Value::Array(Vec::new())))
+        }
         _ => false,
     }
 }
@@ -116,7 +119,8 @@ fn options(machine: &mut Machine, options: &Value) {
     for (host, endpoints) in options["mirrors"].as_object().into_iter().flatten() {
         machine.mirrors.insert(host.clone(), Mirror { endpoints: texts(endpoints), ..Mirror::default() });
     }
-    for (subnets, key) in [(&mut machine.pod_subnets, "pod_subnets"), (&mut machine.service_subnets, "service_subnets")] {
+    for (subnets, key) in [(&mut machine.pod_subnets, "pod_subnets"), (&mut machine.service_subnets, "service_subnets")]
+    {
         if options[key].is_array() {
             *subnets = parsed(&options[key]);
         }
@@ -194,7 +198,10 @@ fn ours(machine: &mut Machine, ours: &Value) {
             environment: texts(&service["environment"]),
             config_files: list(&service["config_files"])
                 .iter()
-                .map(|file| ConfigFile { content: text(file, "content").to_owned(), mount_path: text(file, "mount_path").to_owned() })
+                .map(|file| ConfigFile {
+                    content: text(file, "content").to_owned(),
+                    mount_path: text(file, "mount_path").to_owned(),
+                })
                 .collect(),
         })
         .collect();
