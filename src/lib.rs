@@ -2,8 +2,28 @@
 //!
 //! The steps, each a function from values to values plus findings, are drawn in ARCHITECTURE.md.
 
+pub mod checks;
+pub mod claim;
+pub mod cli;
 pub mod codes;
+pub mod compile;
+pub mod danger;
+pub mod delivery;
 pub mod diagnostic;
+pub mod emit;
+pub mod facets;
+pub mod facts;
+pub mod inventory;
+pub mod knowledge;
+pub mod kubernetes;
 pub mod node;
+pub mod plan;
+pub mod references;
+pub mod report;
+pub mod secrets;
 pub mod source;
 pub mod talos;
+pub mod template;
+pub mod tree;
+pub mod world;
+pub mod yaml;

@@ -1,6 +1,6 @@
 //! The texts a run has read, and places in them.
 
-use std::fmt;
+use std::{fmt, sync::OnceLock};
 
 /// A half-open range of bytes in one source.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -62,6 +62,22 @@ pub struct Source {
     pub text: String,
     /// Set when the text was rendered: `path` is then the template's, and places are translated before they are shown.
     pub rendered: bool,
+    /// Where each line starts; counted once, when a place is first asked for.
+    lines: OnceLock<Vec<usize>>,
+}
+
+impl Source {
+    /// Line and column of a byte offset, both from 1, columns in Unicode scalars.
+    fn line_column(&self, offset: usize) -> (usize, usize) {
+        let lines = self.lines.get_or_init(|| {
+            let breaks = self.text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+            std::iter::once(0).chain(breaks.map(|(at, _)| at + 1)).collect()
+        });
+        let line = lines.partition_point(|start| *start <= offset.min(self.text.len()));
+        let start = lines[line - 1];
+        let (_, column) = line_column(&self.text[start..], offset - start);
+        (line, column)
+    }
 }
 
 /// All texts of a run. A place is only meaningful together with the `Sources` that gave it.
@@ -73,12 +89,12 @@ pub struct Sources {
 impl Sources {
     /// Adds a file's text.
     pub fn add(&mut self, path: impl Into<String>, text: impl Into<String>) -> SourceId {
-        self.push(Source { path: path.into(), text: text.into(), rendered: false })
+        self.push(Source { path: path.into(), text: text.into(), rendered: false, lines: OnceLock::new() })
     }
 
     /// Adds what the template at `path` rendered to.
     pub fn add_rendered(&mut self, path: impl Into<String>, text: impl Into<String>) -> SourceId {
-        self.push(Source { path: path.into(), text: text.into(), rendered: true })
+        self.push(Source { path: path.into(), text: text.into(), rendered: true, lines: OnceLock::new() })
     }
 
     fn push(&mut self, source: Source) -> SourceId {
@@ -105,9 +121,9 @@ impl Sources {
 
     /// Lines and columns of a place.
     pub fn position(&self, place: Place) -> Position {
-        let text = &self.get(place.source).text;
-        let (line, column) = line_column(text, place.span.start as usize);
-        let (end_line, end_column) = line_column(text, place.span.end as usize);
+        let source = self.get(place.source);
+        let (line, column) = source.line_column(place.span.start as usize);
+        let (end_line, end_column) = source.line_column(place.span.end as usize);
         Position { line, column, end_line, end_column }
     }
 }
@@ -127,6 +143,18 @@ pub fn line_column(text: &str, offset: usize) -> (usize, usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_offset_has_the_same_place_with_and_without_the_table_of_lines() {
+        for text in ["", "\n", "a", "ä\n\nö\r\nx", "x\n"] {
+            let mut sources = Sources::default();
+            let source = sources.add("a", text);
+            for offset in 0..text.len() + 3 {
+                let position = sources.position(Place { source, span: Span::new(offset, offset) });
+                assert_eq!((position.line, position.column), line_column(text, offset), "{text:?} at {offset}");
+            }
+        }
+    }
 
     #[test]
     fn columns_count_unicode_scalars() {

@@ -42,11 +42,13 @@ pub fn generate(machine: &Machine, secrets: Secrets<'_>) -> Result<Vec<Value>, V
         return Err(found);
     }
     let documents = written(&documents, machine.contract);
-    let documents = match secrets {
-        Secrets::Markers => documents,
-        Secrets::Values { bundle, node } => fill(documents, bundle, node)?,
-    };
     let found = validate(&documents, &machine.patches);
+    if !found.is_empty() {
+        return Err(found);
+    }
+    let Secrets::Values { bundle, node } = secrets else { return Ok(documents) };
+    let documents = fill(documents, bundle, node)?;
+    let found = validate::validate_filled(&documents, &machine.patches);
     if found.is_empty() { Ok(documents) } else { Err(found) }
 }
 

@@ -12,11 +12,26 @@ use super::{
     duration,
     fields::size_in_bytes,
     patch::{LEGACY, Patch},
+    secrets::has_marker,
 };
 use crate::{code, diagnostic::Diagnostic, node::Part, source::Place};
 
 /// Finds what Talos would refuse. A fault that a patch brought points at the patch.
 pub fn validate(documents: &[Value], patches: &[Patch]) -> Vec<Diagnostic> {
+    faults(documents).into_iter().map(|fault| fault.diagnostic(patches)).collect()
+}
+
+/// The same for documents whose markers are filled in: nothing of the values is in what is found.
+pub(super) fn validate_filled(documents: &[Value], patches: &[Patch]) -> Vec<Diagnostic> {
+    let unnamed = |fault: Fault| Fault {
+        message: format!("with its secrets filled in, Talos would refuse `{}`", fault.path),
+        help: "correct the secret's value; it is not shown here".to_owned(),
+        ..fault
+    };
+    faults(documents).into_iter().map(|fault| unnamed(fault).diagnostic(patches)).collect()
+}
+
+fn faults(documents: &[Value]) -> Vec<Fault> {
     let mut faults = Faults { list: Vec::new() };
     for document in documents {
         match document["kind"].as_str() {
@@ -24,7 +39,7 @@ pub fn validate(documents: &[Value], patches: &[Patch]) -> Vec<Diagnostic> {
             Some(kind) => extra_document(kind, document, &mut faults),
         }
     }
-    faults.list.into_iter().map(|fault| fault.diagnostic(patches)).collect()
+    faults.list
 }
 
 /// Something Talos refuses.
@@ -271,7 +286,7 @@ fn device(at: &str, device: &Value, is_member: bool, faults: &mut Faults) {
             faults.add(at, format!("`{address}` is not an address"), "write it as `10.2.1.1/16`");
         }
     }
-    if !device["vip"].is_null() && text(&device["vip"], "ip").parse::<IpAddr>().is_err() {
+    if !device["vip"].is_null() && !is_address(text(&device["vip"], "ip")) {
         faults.add(
             at,
             format!("`{}` is not an address a VIP can have", text(&device["vip"], "ip")),
@@ -307,11 +322,11 @@ fn device(at: &str, device: &Value, is_member: bool, faults: &mut Faults) {
 
 fn route(at: &str, route: &Value, faults: &mut Faults) {
     let (network, gateway, source) = (text(route, "network"), text(route, "gateway"), text(route, "source"));
-    if !network.is_empty() && network.parse::<IpNet>().is_err() {
+    if !network.is_empty() && !is_prefix(network) {
         faults.add(at, format!("`{network}` is not a network"), "write it as `10.0.0.0/8`");
     }
     for address in [gateway, source] {
-        if !address.is_empty() && address.parse::<IpAddr>().is_err() {
+        if !address.is_empty() && !is_address(address) {
             faults.add(at, format!("`{address}` is not an address"), "write an address without prefix length");
         }
     }
@@ -378,8 +393,7 @@ fn bond(at: &str, bond: &Value, faults: &mut Faults) {
 
 fn wireguard(at: &str, wireguard: &Value, faults: &mut Faults) {
     use base64::{Engine as _, prelude::BASE64_STANDARD};
-    let is_key =
-        |key: &str| super::secrets::has_marker(key) || BASE64_STANDARD.decode(key).is_ok_and(|bytes| bytes.len() == 32);
+    let is_key = |key: &str| has_marker(key) || BASE64_STANDARD.decode(key).is_ok_and(|bytes| bytes.len() == 32);
     if !is_key(text(wireguard, "privateKey")) {
         faults.add(at, "the private key of a WireGuard link is not one", "a key is 32 bytes in base64");
     }
@@ -392,7 +406,7 @@ fn wireguard(at: &str, wireguard: &Value, faults: &mut Faults) {
             faults.add(at, format!("`{endpoint}` is not an endpoint of a WireGuard peer"), "write `address:port`");
         }
         for network in list(&peer["allowedIPs"]).iter().filter_map(Value::as_str) {
-            if network.parse::<IpNet>().is_err() {
+            if !is_prefix(network) {
                 faults.add(at, format!("`{network}` is not a network"), "write it as `10.0.0.0/8`");
             }
         }
@@ -466,8 +480,16 @@ fn subnets(at: &str, list_of: &Value, faults: &mut Faults) {
     }
 }
 
+fn is_address(text: &str) -> bool {
+    has_marker(text) || text.parse::<IpAddr>().is_ok()
+}
+
+fn is_prefix(text: &str) -> bool {
+    has_marker(text) || text.parse::<IpNet>().is_ok()
+}
+
 fn is_address_or_prefix(text: &str) -> bool {
-    if text.contains('/') { text.parse::<IpNet>().is_ok() } else { text.parse::<IpAddr>().is_ok() }
+    if text.contains('/') { is_prefix(text) } else { is_address(text) }
 }
 
 fn storage(machine: &Value, faults: &mut Faults) {
@@ -573,10 +595,11 @@ fn is_qualified_name(name: &str) -> bool {
 
 fn is_label_value(value: &str) -> bool {
     let ends = |byte: Option<&u8>| byte.is_none_or(u8::is_ascii_alphanumeric);
-    value.len() <= 63
-        && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
-        && ends(value.as_bytes().first())
-        && ends(value.as_bytes().last())
+    has_marker(value)
+        || value.len() <= 63
+            && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+            && ends(value.as_bytes().first())
+            && ends(value.as_bytes().last())
 }
 
 fn is_subdomain(text: &str) -> bool {
@@ -807,6 +830,9 @@ fn api_server(server: &Value, faults: &mut Faults) {
 
 /// A URL with a host, its port within bounds.
 fn is_endpoint(url: &str) -> bool {
+    if has_marker(url) {
+        return true;
+    }
     let Some((_, rest)) = url.split_once("://") else { return false };
     let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
@@ -866,6 +892,13 @@ fn extra_document(kind: &str, document: &Value, faults: &mut Faults) {
             }
         }
         "NetworkRuleConfig" => {
+            if !["icmp", "tcp", "udp", "icmpv6"].contains(&text(&document["portSelector"], "protocol")) {
+                refuse(
+                    "portSelector",
+                    format!("the rule `{name}` has no protocol"),
+                    "write `protocol: tcp` or another",
+                );
+            }
             if !are_ports(list(&document["portSelector"]["ports"])) {
                 refuse(
                     "portSelector",

@@ -100,7 +100,7 @@ fn options(machine: &mut Machine, options: &Value) {
     machine.install.extra_kernel_args = texts(&options["extra_kernel_args"]);
     machine.cert_sans = texts(&options["sans"]);
     machine.api_server_cert_sans = texts(&options["sans"]);
-    if let Some(domain) = maybe(options, "dns_domain") {
+    if let Some(domain) = maybe(options, "dns_domain").filter(|domain| !domain.is_empty()) {
         machine.dns_domain = domain;
     }
     machine.cni = match options["cni"]["name"].as_str() {

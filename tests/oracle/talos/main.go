@@ -2,7 +2,7 @@
 //
 // Modes of a case:
 //
-//	generate  the configuration the official generator makes for a description, patched
+//	generate  the configuration the official generator makes for a description, patched and validated in metal mode
 //	patch     documents merged with patches
 //	validate  what `talosctl validate --mode metal` says of documents
 //	bundle    a new secrets bundle
@@ -45,10 +45,14 @@ type testCase struct {
 	Endpoint   string              `json:"endpoint"`
 	Kubernetes string              `json:"kubernetes"`
 	Role       string              `json:"role"`
-	Bundle     string              `json:"bundle"`
 	Options    options             `json:"options"`
 	Documents  []json.RawMessage   `json:"documents"`
 	Patches    [][]json.RawMessage `json:"patches"`
+	// By which the official generator gets what the other side has words for.
+	Official [][]json.RawMessage `json:"official"`
+	// The other side's words, and what it fills into markers.
+	Ours        json.RawMessage `json:"ours"`
+	NodeSecrets json.RawMessage `json:"node_secrets"`
 }
 
 type options struct {
@@ -84,11 +88,20 @@ type answer struct {
 func main() {
 	fields := flag.Bool("fields", false, "print the field table")
 	random := flag.Int("random", 0, "print this many random merges as cases")
+	options := flag.Int("options", 0, "print this many random descriptions as cases")
+	bundle := flag.String("bundle", "", "the file of the secrets bundle")
+	markers := flag.Bool("markers", false, "write the bundle's values as markers, which keeps recorded answers short")
 	seed := flag.Int64("seed", 1, "the first one's seed")
 	flag.Parse()
 
 	if *fields {
 		printFields()
+
+		return
+	}
+
+	if *options > 0 {
+		printOptions(*options, *seed)
 
 		return
 	}
@@ -99,21 +112,44 @@ func main() {
 		return
 	}
 
+	text, err := os.ReadFile(*bundle)
+	if err != nil && *bundle != "" {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(2)
+	}
+
 	lines := bufio.NewReaderSize(os.Stdin, 1<<20)
 	out := bufio.NewWriter(os.Stdout)
 
 	defer out.Flush() //nolint:errcheck
 
-	encode := json.NewEncoder(out)
-	encode.SetEscapeHTML(false)
+	shorter := strings.NewReplacer()
+
+	if *markers {
+		var values map[string]any
+
+		if err := yaml.Unmarshal(text, &values); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(2)
+		}
+
+		shorter = strings.NewReplacer(markersOf("bundle", values)...)
+	}
 
 	for {
 		line, err := lines.ReadBytes('\n')
 		if len(bytes.TrimSpace(line)) > 0 {
-			if err := encode.Encode(solve(line)); err != nil {
+			var encoded strings.Builder
+
+			encode := json.NewEncoder(&encoded)
+			encode.SetEscapeHTML(false)
+
+			if err := encode.Encode(solve(line, string(text))); err != nil {
 				fmt.Fprintln(os.Stderr, err)
 				os.Exit(2)
 			}
+
+			out.WriteString(shorter.Replace(encoded.String())) //nolint:errcheck
 		}
 
 		if err != nil {
@@ -122,7 +158,24 @@ func main() {
 	}
 }
 
-func solve(line []byte) (result answer) {
+// markersOf pairs every value below a path with its marker.
+func markersOf(path string, value any) []string {
+	switch value := value.(type) {
+	case map[string]any:
+		var pairs []string
+		for key, inner := range value {
+			pairs = append(pairs, markersOf(path+"."+key, inner)...)
+		}
+
+		return pairs
+	case string:
+		return []string{value, "<gitopsc:" + path + ">"}
+	default:
+		return nil
+	}
+}
+
+func solve(line []byte, bundle string) (result answer) {
 	var c testCase
 
 	decoder := json.NewDecoder(bytes.NewReader(line))
@@ -145,7 +198,10 @@ func solve(line []byte) (result answer) {
 
 	switch c.Mode {
 	case "generate":
-		result.Documents, err = generated(c)
+		result.Documents, err = generated(c, bundle)
+		if err == nil {
+			result.Warnings, err = validatedAgain(result.Documents)
+		}
 	case "patch":
 		result.Documents, err = patched(joined(c.Documents), c.Patches)
 	case "validate":
@@ -179,14 +235,14 @@ func newBundle(contract string) (string, error) {
 	return string(text), err
 }
 
-func generated(c testCase) ([]any, error) {
+func generated(c testCase, secretsBundle string) ([]any, error) {
 	versionContract, err := config.ParseContractFromVersion(c.Contract)
 	if err != nil {
 		return nil, err
 	}
 
 	bundle := &secrets.Bundle{Clock: secrets.NewClock()}
-	if err = yaml.Unmarshal([]byte(c.Bundle), bundle); err != nil {
+	if err = yaml.Unmarshal([]byte(secretsBundle), bundle); err != nil {
 		return nil, err
 	}
 
@@ -218,7 +274,7 @@ func generated(c testCase) ([]any, error) {
 		return nil, err
 	}
 
-	return patched(text, c.Patches)
+	return patched(text, append(c.Official, c.Patches...))
 }
 
 func (o options) list(bundle *secrets.Bundle, contract *config.VersionContract) []generate.Option {
@@ -331,6 +387,22 @@ type metal struct{}
 func (metal) String() string        { return "metal" }
 func (metal) RequiresInstall() bool { return true }
 func (metal) InContainer() bool     { return false }
+
+// validatedAgain judges what was made, in metal mode.
+func validatedAgain(documents []any) ([]string, error) {
+	list := make([]json.RawMessage, 0, len(documents))
+
+	for _, document := range documents {
+		text, err := json.Marshal(document)
+		if err != nil {
+			return nil, err
+		}
+
+		list = append(list, text)
+	}
+
+	return validated(joined(list))
+}
 
 func validated(text []byte) ([]string, error) {
 	provider, err := configloader.NewFromBytes(text)

@@ -71,6 +71,57 @@ func printRandom(count int, seed int64) {
 	}
 }
 
+// printOptions prints cases of the generator with random options.
+func printOptions(count int, seed int64) {
+	for index := range count {
+		c := chance{Rand: rand.New(rand.NewSource(seed + int64(index)))}
+		discovery := c.Intn(2) == 0
+
+		options := map[string]any{
+			"install_disk":      "/dev/vda",
+			"allow_scheduling":  c.Intn(2) == 0,
+			"discovery":         discovery,
+			"dns_domain":        c.one("", "example.com"),
+			"sans":              c.one([]string{}, []string{"foo"}, []string{"foo", "10.0.0.9"}),
+			"api_server_port":   c.one(0, 5443),
+			"kubeprism_port":    c.one(0, 7445, 7446),
+			"extra_kernel_args": c.one([]string{}, []string{"foo=bar", "bar=baz"}),
+		}
+
+		if c.Intn(2) == 0 {
+			options["install_image"] = "factory.example/metal-installer/x:v1.11.2"
+		}
+
+		if c.Intn(2) == 0 {
+			options["cni"] = c.one(ordered{{"name", "none"}}, ordered{{"name", "flannel"}}, ordered{{"name", "custom"}, {"urls", []string{"https://example.com/cni.yaml"}}})
+		}
+
+		if c.Intn(2) == 0 {
+			options["sysctls"] = map[string]string{"foo": "bar", "net.ipv4.ip_forward": "1"}
+		}
+
+		if c.Intn(2) == 0 {
+			options["mirrors"] = map[string][]string{"ghcr.io": {"https://mirror.example", "https://ghcr.io"}, "docker.io": {}}
+		}
+
+		if c.Intn(2) == 0 {
+			options["pod_subnets"] = []string{"10.1.0.0/16", "fd00:1::/56"}
+			options["service_subnets"] = []string{"10.2.0.0/16", "fd00:2::/112"}
+		}
+
+		line, err := json.Marshal(map[string]any{
+			"name": fmt.Sprintf("options-%d", seed+int64(index)), "mode": "generate", "contract": "v1.11", "cluster": "base",
+			"endpoint":   c.one("https://base:6443", "https://10.0.0.1:6443", "https://[fd00::1]:6443", "https://kube.example.com"),
+			"kubernetes": c.one("1.34.1", "1.32.1"), "role": c.one("controlplane", "worker"), "options": options,
+		})
+		if err != nil {
+			panic(err)
+		}
+
+		fmt.Println(string(line))
+	}
+}
+
 func (c chance) documents(density float64) []any {
 	documents := []any{c.object(reflect.TypeFor[v1alpha1.Config](), density, 0)}
 
@@ -125,7 +176,7 @@ func (c chance) object(t reflect.Type, density float64, depth int) ordered {
 	}
 
 	// Only where a patch would have it: not in the whole, seldom elsewhere.
-	if c.deletes && depth > 0 && c.Intn(12) == 0 {
+	if c.deletes && depth > 0 && t.Name() != "RulePortSelector" && c.Intn(12) == 0 {
 		object = append(object, pair{"$patch", "delete"})
 	}
 

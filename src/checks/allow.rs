@@ -1,0 +1,64 @@
+//! `[[allow]]`: findings that are right here, each with a reason.
+
+use crate::{
+    claim::ObjectId,
+    code,
+    codes::{Code, PAGES},
+    compile::Model,
+    diagnostic::{Diagnostic, nearest},
+    node::Part,
+};
+
+/// Takes out what is allowed, and reports allowances that allow nothing.
+pub fn allow(model: &Model, found: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let mut used = vec![false; model.inventory.allow.len()];
+    let mut kept: Vec<Diagnostic> = Vec::with_capacity(found.len());
+    for finding in found {
+        let matching = model.inventory.allow.iter().enumerate().filter(|(_, allow)| {
+            allow.code == finding.code.name() && allow.on.as_deref().is_none_or(|on| is_about(&finding, on))
+        });
+        let mut allowed = false;
+        for (index, _) in matching {
+            used[index] = true;
+            allowed = true;
+        }
+        if !allowed {
+            kept.push(finding);
+        }
+    }
+    for (index, allow) in model.inventory.allow.iter().enumerate() {
+        let place = |key: &str| model.place(&format!("/allow/{index}/{key}"), Part::Value);
+        if Code::find(&allow.code).is_none() {
+            let known = PAGES.iter().map(|page| page.name);
+            let finding = Diagnostic::new(code!("allow-unknown"), format!("there is no code `{}`", allow.code))
+                .at(place("code"), "");
+            kept.push(match nearest(&allow.code, known) {
+                Some(near) => finding.edit(place("code"), format!("\"{near}\""), format!("did you mean `{near}`?")),
+                None => finding.help("`gitopsc explain` lists all codes"),
+            });
+        } else if !used[index] {
+            let on = allow.on.as_ref().map(|on| format!(" on `{on}`")).unwrap_or_default();
+            kept.push(
+                Diagnostic::new(
+                    code!("allow-unused"),
+                    format!("nothing is found any more that `{}`{on} would allow", allow.code),
+                )
+                .at(place("code"), "")
+                .help("remove this `[[allow]]`"),
+            );
+        }
+        if allow.reason.trim().is_empty() {
+            kept.push(
+                Diagnostic::new(code!("allow-unreasoned"), format!("`{}` is allowed without a reason", allow.code))
+                    .at(place("reason"), "")
+                    .help("say why it is right here: the next reader wants to know"),
+            );
+        }
+    }
+    kept
+}
+
+fn is_about(finding: &Diagnostic, on: &str) -> bool {
+    let Some(subject) = &finding.subject else { return false };
+    subject == on || ObjectId::parse(subject).is_some_and(|object| object.matches(on))
+}

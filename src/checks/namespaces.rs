@@ -1,0 +1,61 @@
+//! Namespaces are made by the compiler, once; objects lie in one that exists.
+
+use crate::{
+    code,
+    compile::{Body, Model, objects},
+    diagnostic::Diagnostic,
+    node::{Kind, Node},
+    source::Sources,
+};
+
+/// Manifests that bring a Namespace, lack one, or name one that nobody makes.
+pub fn check(model: &Model, _: &Sources, found: &mut Vec<Diagnostic>) {
+    let Some(schemas) = &model.schemas else { return };
+    for (unit, output) in model.plan.units.iter().zip(&model.units) {
+        for manifest in &output.manifests {
+            let Body::Template { documents, .. } = &manifest.body else { continue };
+            for document in documents.iter().flat_map(|document| objects(&document.root)) {
+                let text = |key: &str| document.get(key).and_then(Node::as_str).unwrap_or_default();
+                let (api_version, kind) = (text("apiVersion"), text("kind"));
+                let namespace = document.at(["metadata", "namespace"]);
+                match (schemas.namespaced(api_version, kind), namespace) {
+                    (Some(true), None) => found.push(unset(document, kind, &unit.namespace)),
+                    (Some(false), Some(written)) => found.push(
+                        Diagnostic::new(code!("namespace-superfluous"), format!("a `{kind}` is in no namespace"))
+                            .at(written.place, "")
+                            .help("leave `namespace` away"),
+                    ),
+                    (_, Some(written)) => found.extend(missing(model, written)),
+                    _ => {}
+                }
+            }
+        }
+    }
+}
+
+fn unset(document: &Node, kind: &str, namespace: &str) -> Diagnostic {
+    let place = document.entry("metadata").map_or(document.place, |entry| entry.key_place);
+    Diagnostic::new(code!("namespace-unset"), format!("this `{kind}` does not say which namespace it is in"))
+        .at(place, "")
+        .note("Flux would put it into `default`, or refuse it")
+        .help(format!("add `namespace: {namespace}`, in a template `namespace: {{{{ service.namespace }}}}`"))
+}
+
+fn missing(model: &Model, written: &Node) -> Option<Diagnostic> {
+    let Kind::String(name) = &written.kind else { return None };
+    let always = name == "default" || name == "flux-system" || name.starts_with("kube-");
+    let owned = format!("Namespace:{name}");
+    let elsewhere = model.inventory.owners.values().any(|owner| owner.owns.contains(&owned));
+    let provided = model.plan.providers.contains_key(&format!("namespace/{name}"));
+    if always || elsewhere || provided || model.plan.namespaces.contains_key(name) {
+        return None;
+    }
+    Some(
+        Diagnostic::new(code!("namespace-missing"), format!("nobody makes the namespace `{name}`"))
+            .at(written.place, "")
+            .help(format!(
+                "give a service `namespace = \"{name}\"`, or say who owns it: `owns = [\"Namespace:{name}\"]`"
+            ))
+            .about(format!("Namespace:{name}")),
+    )
+}

@@ -1,0 +1,49 @@
+//! Every file in `templates/` is used by something.
+
+use crate::{
+    code,
+    compile::Model,
+    diagnostic::{Diagnostic, nearest},
+    source::{Place, Sources, Span},
+};
+
+/// Files that no service, node, issuer or other template asked for.
+pub fn check(model: &Model, sources: &Sources, found: &mut Vec<Diagnostic>) {
+    for (path, source) in &model.inputs.files {
+        let is_prose = path.rsplit_once('.').is_some_and(|(_, ending)| ending == "md");
+        if model.inputs.used.contains(path) || is_prose || included(model, sources, path) {
+            continue;
+        }
+        let text = &sources.get(*source).text;
+        let place = Place { source: *source, span: Span::new(0, text.lines().next().map_or(0, str::len)) };
+        let finding =
+            Diagnostic::new(code!("template-unused"), format!("nothing uses `{path}`")).at(place, "").about(path);
+        found.push(finding.help(way_out(model, path)));
+    }
+}
+
+fn included(model: &Model, sources: &Sources, path: &str) -> bool {
+    let name = path.strip_prefix("templates/").unwrap_or(path);
+    let named = |text: &str| text.contains(&format!("\"{name}\"")) || text.contains(&format!("'{name}'"));
+    model.inputs.files.values().any(|source| named(&sources.get(*source).text))
+}
+
+fn way_out(model: &Model, path: &str) -> String {
+    let steps: Vec<&str> = path.split('/').collect();
+    match steps.as_slice() {
+        ["templates", "services", service, ..] if !model.plan.services.contains_key(*service) => {
+            match nearest(service, model.plan.services.keys().map(String::as_str)) {
+                Some(near) => format!("there is no service `{service}`: did you mean `{near}`?"),
+                None => format!("add `[services.{service}]`, or remove the file"),
+            }
+        }
+        ["templates", "services", service, phase, _] => {
+            format!("`{service}` has no phase `{phase}`: add `phases.{phase} = {{ … }}` to [services.{service}], or move the file")
+        }
+        ["templates", "services", _, _] => "a manifest ends in `.yaml` or `.yaml.j2`".into(),
+        ["templates", "talos", ..] => {
+            "Talos patches are `all`, `controlplane`, `worker` or the name of a node, as a file `….yaml` or a folder of them".into()
+        }
+        _ => "templates lie in `services/<name>/`, `services/<name>/<phase>/`, `talos/` or `solvers/`; others are used through `include`".into(),
+    }
+}

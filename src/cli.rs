@@ -1,0 +1,135 @@
+//! The command line: what can be asked, and what is answered. Prints nothing itself.
+
+mod arguments;
+mod build;
+mod cert;
+mod render;
+mod seal;
+mod talos;
+
+use clap::CommandFactory as _;
+
+pub use arguments::{Arguments, Color, Command};
+
+use crate::{
+    codes::PAGES,
+    compile::{Compiled, Options, compile},
+    diagnostic::{Diagnostic, Severity, nearest},
+    inventory,
+    report::{self, Report},
+    world::{Error, World},
+};
+
+/// What a command answers.
+#[derive(Debug, Default)]
+pub struct Answer {
+    /// Data.
+    pub stdout: String,
+    /// Messages.
+    pub stderr: String,
+    /// 0 clean, 1 findings or differences, 2 could not run.
+    pub exit: u8,
+}
+
+/// What a run is told about the machine besides its files.
+pub struct Surroundings<'s> {
+    /// Whether messages may be coloured.
+    pub color: bool,
+    /// Standard input, read at most once and only by commands that want it.
+    pub stdin: &'s dyn Fn() -> std::io::Result<Vec<u8>>,
+    /// Whether standard input is a terminal.
+    pub stdin_is_terminal: bool,
+    /// Seconds since 1970, for the one command that may know the time: `seal` refuses expired certificates.
+    pub now: i64,
+    /// A variable of the environment.
+    pub variable: &'s dyn Fn(&str) -> Option<String>,
+}
+
+/// Answers a command.
+pub fn run(arguments: &Arguments, world: &dyn World, around: &Surroundings<'_>) -> Answer {
+    let answer = match &arguments.command {
+        Command::Build(wanted) => build::build(arguments, wanted, world, around),
+        Command::Check => check(arguments, world, around),
+        Command::Render { name } => render::render(arguments, name, world, around),
+        Command::Seal(wanted) => seal::seal(arguments, wanted, world, around),
+        Command::Cert { what } => cert::cert(arguments, what, world, around),
+        Command::Talos { what } => talos::talos(arguments, what, world, around),
+        Command::Explain { code } => Ok(explain(code.as_deref())),
+        Command::Schema { markdown } => Ok(schema(*markdown)),
+        Command::Completions { shell } => Ok(completions(*shell)),
+    };
+    answer.unwrap_or_else(|error| Answer { stderr: format!("error: {error}\n"), exit: 2, ..Answer::default() })
+}
+
+/// Compiles with the options of the command line.
+fn compiled(arguments: &Arguments, world: &dyn World, out: &str) -> Result<Compiled, Error> {
+    // Flux sees `out/` below the repository; a tree written elsewhere for a look keeps those paths.
+    let out = if out.starts_with('/') || out.starts_with("..") {
+        "out"
+    } else {
+        out.trim_start_matches("./").trim_end_matches('/')
+    };
+    let options =
+        Options { inventory: arguments.inventory.clone(), profile: arguments.profile.clone(), out: out.to_owned() };
+    compile(world, &options)
+}
+
+/// Findings in the format asked for.
+fn report(arguments: &Arguments, around: &Surroundings<'_>, compiled: &Compiled, findings: &[Diagnostic]) -> Answer {
+    let report = Report { sources: &compiled.sources, diagnostics: findings };
+    let text = report::render(arguments.format, &report, around.color);
+    let exit = u8::from(findings.iter().any(|finding| finding.severity == Severity::Error));
+    if arguments.format.stdout {
+        Answer { stdout: text, stderr: String::new(), exit }
+    } else {
+        Answer { stdout: String::new(), stderr: text, exit }
+    }
+}
+
+fn check(arguments: &Arguments, world: &dyn World, around: &Surroundings<'_>) -> Result<Answer, Error> {
+    let compiled = compiled(arguments, world, "out")?;
+    let mut answer = report(arguments, around, &compiled, &compiled.diagnostics);
+    if compiled.diagnostics.is_empty() && !arguments.quiet && !arguments.format.stdout {
+        answer.stderr.push_str("no problems\n");
+    }
+    Ok(answer)
+}
+
+fn explain(code: Option<&str>) -> Answer {
+    let Some(code) = code else {
+        let width = PAGES.iter().map(|page| page.name.len()).max().unwrap_or_default();
+        let line =
+            |page: &crate::codes::Page| format!("{:width$}  {:7}  {}\n", page.name, page.severity.name(), page.summary);
+        return Answer { stdout: PAGES.iter().map(line).collect(), ..Answer::default() };
+    };
+    if let Some(page) = PAGES.iter().find(|page| page.name == code) {
+        return Answer { stdout: page.text.to_owned(), ..Answer::default() };
+    }
+    let help = match nearest(code, PAGES.iter().map(|page| page.name)) {
+        Some(near) => format!("help: did you mean `{near}`?\n"),
+        None => "help: `gitopsc explain` lists all codes\n".to_owned(),
+    };
+    Answer { stderr: format!("error: there is no code `{code}`\n{help}"), exit: 2, ..Answer::default() }
+}
+
+fn schema(markdown: bool) -> Answer {
+    let stdout = if markdown {
+        inventory::reference()
+    } else {
+        let mut text = serde_json::to_string_pretty(&inventory::schema()).expect("a schema is JSON");
+        text.push('\n');
+        text
+    };
+    Answer { stdout, ..Answer::default() }
+}
+
+fn completions(shell: clap_complete::Shell) -> Answer {
+    let mut text = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "gitopsc", &mut text);
+    Answer { stdout: String::from_utf8_lossy(&text).into_owned(), ..Answer::default() }
+}
+
+/// A refusal of the command itself, before anything was compiled.
+fn refusal(message: impl std::fmt::Display, help: impl std::fmt::Display) -> Answer {
+    Answer { stderr: format!("error: {message}\nhelp: {help}\n"), exit: 2, ..Answer::default() }
+}

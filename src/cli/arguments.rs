@@ -1,0 +1,176 @@
+//! Flags and their help.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::report::Format;
+
+/// Compile one inventory into a GitOps repository
+#[derive(Debug, Parser)]
+#[command(
+    name = "gitopsc",
+    version,
+    about,
+    max_term_width = 100,
+    after_help = "Exit codes: 0 clean, 1 findings or differences, 2 could not run, 101 a bug of gitopsc."
+)]
+pub struct Arguments {
+    /// Run in this folder instead of the current one
+    #[arg(short = 'C', value_name = "DIR", global = true)]
+    pub directory: Option<String>,
+    /// The inventory, in the folder gitopsc runs in or the nearest one above
+    #[arg(
+        short,
+        long,
+        value_name = "FILE",
+        global = true,
+        default_value = "inventory.toml",
+        env = "GITOPSC_INVENTORY"
+    )]
+    pub inventory: String,
+    /// Apply [profiles.NAME] over the inventory
+    #[arg(short, long, value_name = "NAME", global = true)]
+    pub profile: Option<String>,
+    /// How findings are printed
+    #[arg(long, value_name = "FORMAT", global = true, default_value = "human")]
+    pub format: Format,
+    /// When messages are coloured
+    #[arg(long, value_name = "WHEN", global = true, default_value = "auto")]
+    pub color: Color,
+    /// Say nothing where there is nothing wrong
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// When messages are coloured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// Commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Write out/ from inventory.toml, templates/ and secrets/
+    Build(Build),
+    /// Report every problem; write nothing
+    Check,
+    /// Print the files of one service, with what it waits for and why; write nothing
+    Render {
+        /// The service, or `service-phase`
+        name: String,
+    },
+    /// Encrypt a value for this cluster; reads it from standard input or a file
+    Seal(Seal),
+    /// Show or pin the certificate that secrets are sealed with
+    Cert {
+        /// What to do
+        #[command(subcommand)]
+        what: Cert,
+    },
+    /// Machine configurations with their secrets
+    Talos {
+        /// What to do
+        #[command(subcommand)]
+        what: Talos,
+    },
+    /// Explain a code, or list all of them
+    Explain {
+        /// The code, as it stands in a finding's brackets
+        code: Option<String>,
+    },
+    /// Print the JSON Schema of inventory.toml, for editors
+    Schema {
+        /// Print the reference as Markdown instead
+        #[arg(long)]
+        markdown: bool,
+    },
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Flags of `build`.
+#[derive(Debug, Args)]
+pub struct Build {
+    /// Write nothing; exit 1 if out/ is not what a build would write, and say where
+    #[arg(long, conflicts_with_all = ["hook", "diff"])]
+    pub check: bool,
+    /// For git hooks: exit 1 if anything was written, created or removed, so that it can be staged
+    #[arg(long, conflicts_with = "diff")]
+    pub hook: bool,
+    /// Write nothing; print what would change as a diff, and exit 1 if something would
+    #[arg(long)]
+    pub diff: bool,
+    /// Overwrite files in out/ that were edited by hand
+    #[arg(long)]
+    pub force: bool,
+    /// The folder to write
+    #[arg(short, long, value_name = "DIR")]
+    pub out: Option<String>,
+}
+
+/// Flags of `seal`.
+#[derive(Debug, Args)]
+pub struct Seal {
+    /// The service, or `service-phase`
+    pub service: String,
+    /// The Secret
+    pub secret: String,
+    /// The key in the Secret
+    pub key: String,
+    /// Read the value from this file instead of standard input
+    #[arg(long, value_name = "FILE")]
+    pub from_file: Option<String>,
+    /// Seal even an empty value
+    #[arg(long)]
+    pub allow_empty: bool,
+    /// Seal even a bare `null`
+    #[arg(long)]
+    pub allow_null: bool,
+}
+
+/// What `cert` can do.
+#[derive(Debug, Subcommand)]
+pub enum Cert {
+    /// Print subject, validity and digest of the certificate
+    Show,
+    /// Write the digest of its public key into the inventory; another certificate is then refused
+    Pin,
+}
+
+/// What `talos` can do.
+#[derive(Debug, Subcommand)]
+pub enum Talos {
+    /// Print the full configuration of a node, secrets filled in
+    Config {
+        /// The node
+        node: String,
+        /// The secrets bundle (`talosctl gen secrets`), plain or encrypted with age
+        #[arg(long, value_name = "FILE")]
+        secrets: String,
+        /// Secrets of single nodes: a YAML map of nodes, each a map of names; plain or encrypted with age
+        #[arg(long, value_name = "FILE")]
+        node_secrets: Option<String>,
+        /// The age identities that decrypt them [env: SOPS_AGE_KEY_FILE, SOPS_AGE_KEY]
+        #[arg(long, value_name = "FILE")]
+        identity: Option<String>,
+        /// Write to this file, readable by its owner only, instead of standard output
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<String>,
+    },
+    /// Print the schematic of a node's installer image, and its ID
+    Schematic {
+        /// The node
+        node: String,
+    },
+}

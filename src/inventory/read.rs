@@ -1,0 +1,398 @@
+//! Reads `inventory.toml`: syntax, profile, structure. Reports every fault in one run and goes on without the faulty parts.
+
+use std::{borrow::Cow, sync::OnceLock};
+
+use jsonschema::{
+    Validator,
+    error::{TypeKind, ValidationErrorKind},
+};
+use serde_json::{Number, Value};
+use toml::de::{DeTable, DeValue};
+
+use super::{Inventory, schema};
+use crate::{
+    code,
+    diagnostic::{Diagnostic, nearest},
+    node::{Entry, Kind, Node, Part, escape},
+    source::{SourceId, Span},
+};
+
+/// What an inventory's text was read as.
+#[derive(Debug)]
+pub struct Reading {
+    /// The text's values with their places, profile applied, faulty elements still in it.
+    pub root: Node,
+    /// The inventory without its faulty elements. None if too little is left.
+    pub inventory: Option<Inventory>,
+    /// The profile that was applied.
+    pub profile: Option<String>,
+    /// Everything wrong with its form.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Reads an inventory, with the profile of this name or the one it names itself.
+pub fn read(source: SourceId, text: &str, profile: Option<&str>) -> Reading {
+    let mut diagnostics = Vec::new();
+    let mut root = syntax(source, text, &mut diagnostics);
+    let profile = match profile {
+        Some(name) => Some(name.to_owned()),
+        None => root.get("profile").and_then(Node::as_str).map(str::to_owned),
+    };
+    if let Some(name) = &profile {
+        overlay(&mut root, name, &mut diagnostics);
+    }
+    let mut value = root.to_json();
+    structure(&root, &mut value, &mut diagnostics);
+    let inventory = serde_json::from_value(value).ok();
+    Reading { root, inventory, profile, diagnostics }
+}
+
+/// TOML text to nodes. After a syntax error the rest is still read, but only the first error of a line is shown.
+fn syntax(source: SourceId, text: &str, diagnostics: &mut Vec<Diagnostic>) -> Node {
+    let (table, errors) = DeTable::parse_recoverable(text);
+    let mut last_line = None;
+    for error in errors {
+        let span = error.span().unwrap_or(0..0);
+        let line = text[..span.start.min(text.len())].matches('\n').count();
+        if last_line.replace(line) == Some(line) {
+            continue;
+        }
+        let place = crate::source::Place { source, span: Span::new(span.start, span.end) };
+        let message = error.message().lines().next().unwrap_or("this is not TOML").to_owned();
+        let code = if message.starts_with("duplicate key") { code!("key-twice") } else { code!("toml-syntax") };
+        diagnostics.push(Diagnostic::new(code, lower_first(&message)).at(place, ""));
+    }
+    let whole = Span::new(0, text.len());
+    Node::new(source, whole, Kind::Map(entries(source, table.get_ref(), diagnostics)))
+}
+
+fn entries(source: SourceId, table: &DeTable<'_>, diagnostics: &mut Vec<Diagnostic>) -> Vec<Entry> {
+    table
+        .iter()
+        .map(|(key, value)| {
+            let span = key.span();
+            let key_place = crate::source::Place { source, span: Span::new(span.start, span.end) };
+            let span = value.span();
+            let kind = kind(source, value.get_ref(), Span::new(span.start, span.end), diagnostics);
+            let value = Node::new(source, Span::new(span.start, span.end), kind);
+            Entry { key: key.get_ref().to_string(), key_place, value }
+        })
+        .collect()
+}
+
+fn kind(source: SourceId, value: &DeValue<'_>, span: Span, diagnostics: &mut Vec<Diagnostic>) -> Kind {
+    match value {
+        DeValue::String(text) => Kind::String(text.to_string()),
+        DeValue::Boolean(flag) => Kind::Bool(*flag),
+        DeValue::Integer(number) => {
+            let digits: Cow<'_, str> = number.as_str().replace('_', "").into();
+            match i64::from_str_radix(&digits, number.radix()) {
+                Ok(number) => Kind::Number(number.into()),
+                Err(_) => {
+                    let place = crate::source::Place { source, span };
+                    diagnostics.push(
+                        Diagnostic::new(code!("toml-syntax"), format!("`{digits}` is larger than 64 bits"))
+                            .at(place, ""),
+                    );
+                    Kind::Null
+                }
+            }
+        }
+        DeValue::Float(number) => {
+            let number = number.as_str().replace('_', "").parse::<f64>().ok().and_then(Number::from_f64);
+            number.map_or(Kind::Null, Kind::Number)
+        }
+        DeValue::Datetime(date) => Kind::String(date.to_string()),
+        DeValue::Array(items) => Kind::List(
+            items
+                .iter()
+                .map(|item| {
+                    let span = Span::new(item.span().start, item.span().end);
+                    Node::new(source, span, kind(source, item.get_ref(), span, diagnostics))
+                })
+                .collect(),
+        ),
+        DeValue::Table(table) => Kind::Map(entries(source, table, diagnostics)),
+    }
+}
+
+/// Lays a profile over the inventory: tables merge, everything else is replaced.
+fn overlay(root: &mut Node, name: &str, diagnostics: &mut Vec<Diagnostic>) {
+    let profiles = root.get("profiles");
+    let Some(profile) = profiles.and_then(|profiles| profiles.get(name)).cloned() else {
+        let known: Vec<&str> =
+            profiles.map(|node| node.entries().iter().map(|entry| entry.key.as_str()).collect()).unwrap_or_default();
+        let place = match root.get("profile") {
+            Some(written) if written.as_str() == Some(name) => written.place,
+            _ => root.get("profiles").map_or(root.place, |node| node.place),
+        };
+        let mut finding =
+            Diagnostic::new(code!("profile-unknown"), format!("there is no profile `{name}`")).at(place, "");
+        finding = match nearest(name, known.iter().copied()) {
+            Some(near) => finding.help(format!("did you mean `{near}`?")),
+            None if known.is_empty() => finding.help(format!("add a table `[profiles.{name}]`")),
+            None => finding.help(format!("known profiles: {}", quoted_list(&known))),
+        };
+        diagnostics.push(finding);
+        return;
+    };
+    lay(root, profile);
+}
+
+fn lay(under: &mut Node, over: Node) {
+    match (&mut under.kind, over.kind) {
+        (Kind::Map(below), Kind::Map(above)) => {
+            for entry in above {
+                match below.iter_mut().find(|known| known.key == entry.key) {
+                    Some(known) => lay(&mut known.value, entry.value),
+                    None => below.push(entry),
+                }
+            }
+        }
+        (_, kind) => *under = Node { place: over.place, kind },
+    }
+}
+
+/// Judges the form and drops what is wrong from `value`, until what is left has the form of an inventory.
+fn structure(root: &Node, value: &mut Value, diagnostics: &mut Vec<Diagnostic>) {
+    // A dropped element can leave its parent incomplete, which then is dropped too: each round removes at least one element.
+    for round in 0.. {
+        let faults: Vec<Fault> = validator().iter_errors(value).flat_map(|error| faults(&error)).collect();
+        if faults.is_empty() {
+            return;
+        }
+        let mut dropped: Vec<String> = faults.iter().map(|fault| fault.pointer.clone()).collect();
+        if round == 0 {
+            diagnostics.extend(faults.iter().map(|fault| fault.diagnostic(root).breaks(fault.pointer.clone())));
+        }
+        // Later items of a list first, so that pointers keep their meaning.
+        dropped.sort_by_cached_key(|pointer| {
+            pointer.rsplit_once('/').map(|(list, item)| (list.to_owned(), item.parse::<usize>().ok(), item.to_owned()))
+        });
+        dropped.dedup();
+        for pointer in dropped.iter().rev() {
+            if pointer.is_empty() {
+                *value = Value::Null;
+                return;
+            }
+            remove(value, pointer);
+        }
+    }
+}
+
+fn validator() -> &'static Validator {
+    static VALIDATOR: OnceLock<Validator> = OnceLock::new();
+    VALIDATOR.get_or_init(|| jsonschema::draft202012::new(&schema()).expect("the schema of our own types is a schema"))
+}
+
+/// One thing wrong with the form of the inventory.
+struct Fault {
+    /// What to drop.
+    pointer: String,
+    wrong: Wrong,
+}
+
+enum Wrong {
+    UnknownKey { key: String, known: Vec<String> },
+    MissingKey { key: String },
+    Type { expected: String },
+    Value { message: String, known: Vec<String> },
+}
+
+fn faults(error: &jsonschema::ValidationError<'_>) -> Vec<Fault> {
+    let pointer = error.instance_path().as_str().to_owned();
+    match error.kind() {
+        ValidationErrorKind::AdditionalProperties { unexpected } => {
+            let known = known_keys(error.schema_path().as_str());
+            unexpected
+                .iter()
+                .map(|key| Fault {
+                    pointer: format!("{pointer}/{}", escape(key)),
+                    wrong: Wrong::UnknownKey { key: key.clone(), known: known.clone() },
+                })
+                .collect()
+        }
+        ValidationErrorKind::Required { property } => {
+            let key = property.as_str().unwrap_or_default().to_owned();
+            vec![Fault { pointer, wrong: Wrong::MissingKey { key } }]
+        }
+        ValidationErrorKind::Type { kind } => {
+            let expected = match kind {
+                TypeKind::Single(kind) => kind.as_str().to_owned(),
+                TypeKind::Multiple(kinds) => {
+                    kinds.iter().map(|kind| kind.as_str().to_owned()).collect::<Vec<_>>().join(" or ")
+                }
+            };
+            vec![Fault { pointer, wrong: Wrong::Type { expected } }]
+        }
+        ValidationErrorKind::Enum { options } => {
+            let known = options.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
+            vec![Fault { pointer, wrong: Wrong::Value { message: String::new(), known } }]
+        }
+        ValidationErrorKind::OneOfNotValid { .. } | ValidationErrorKind::AnyOf { .. } => {
+            let known = constants(error.schema_path().as_str());
+            vec![Fault { pointer, wrong: Wrong::Value { message: String::new(), known } }]
+        }
+        _ => vec![Fault { pointer, wrong: Wrong::Value { message: error.to_string(), known: Vec::new() } }],
+    }
+}
+
+/// The keys that the schema at this path knows.
+fn known_keys(schema_path: &str) -> Vec<String> {
+    let whole = schema();
+    let parent = schema_path.rsplit_once('/').map_or("", |(parent, _)| parent);
+    let properties = follow(&whole, parent).and_then(|found| found.get("properties")).and_then(Value::as_object);
+    properties.map(|properties| properties.keys().cloned().collect()).unwrap_or_default()
+}
+
+/// The words that a choice at this path of the schema offers.
+fn constants(schema_path: &str) -> Vec<String> {
+    let whole = schema();
+    let options = follow(&whole, schema_path).and_then(Value::as_array).cloned().unwrap_or_default();
+    let word = |option: &Value| option.get("const").and_then(Value::as_str).map(str::to_owned);
+    options.iter().filter_map(word).collect()
+}
+
+/// Walks a schema path through references.
+fn follow<'s>(whole: &'s Value, path: &str) -> Option<&'s Value> {
+    let mut here = whole;
+    for step in path.split('/').skip(1) {
+        if step == "$ref" {
+            let target = here.get("$ref")?.as_str()?.strip_prefix('#')?;
+            here = whole.pointer(target)?;
+            continue;
+        }
+        here = match here {
+            Value::Array(items) => items.get(step.parse::<usize>().ok()?)?,
+            other => other.get(step.replace("~1", "/").replace("~0", "~"))?,
+        };
+    }
+    Some(here)
+}
+
+impl Fault {
+    fn diagnostic(&self, root: &Node) -> Diagnostic {
+        let parent = self.pointer.rsplit_once('/').map_or("", |(parent, _)| parent);
+        match &self.wrong {
+            Wrong::UnknownKey { key, known } => {
+                let place = root.place_of(&self.pointer, Part::Key);
+                let finding = Diagnostic::new(code!("key-unknown"), format!("{} has no key `{key}`", thing(parent)))
+                    .at(place, "");
+                match nearest(key, known.iter().map(String::as_str)) {
+                    Some(near) => finding.edit(place, near, format!("did you mean `{near}`?")),
+                    None => {
+                        let known: Vec<&str> = known.iter().map(String::as_str).collect();
+                        finding.help(format!("known keys: {}; free data goes under `vars`", quoted_list(&known)))
+                    }
+                }
+            }
+            Wrong::MissingKey { key } => {
+                let place = root.place_of(&self.pointer, Part::Key);
+                let place = if self.pointer.is_empty() {
+                    crate::source::Place { span: Span::new(0, 0), ..place }
+                } else {
+                    place
+                };
+                Diagnostic::new(code!("key-missing"), format!("{} lacks the key `{key}`", thing(&self.pointer)))
+                    .at(place, "")
+            }
+            Wrong::Type { expected } => {
+                let node = root.pointer(&self.pointer);
+                let found = node.map_or("nothing", |node| kind_name(&node.kind));
+                let place = root.place_of(&self.pointer, Part::Value);
+                let expected = match expected.as_str() {
+                    "object" => "table",
+                    "array" => "list",
+                    other => other,
+                };
+                Diagnostic::new(
+                    code!("value-type"),
+                    format!("{} is {}, where {} belongs", thing(&self.pointer), article(found), article(expected)),
+                )
+                .at(place, format!("{} belongs here", article(expected)))
+            }
+            Wrong::Value { message, known } => {
+                let place = root.place_of(&self.pointer, Part::Value);
+                let written = root.pointer(&self.pointer).map(|node| node.to_json()).unwrap_or_default();
+                let written = written.as_str().map_or_else(|| written.to_string(), str::to_owned);
+                let what = thing(&self.pointer);
+                if known.is_empty() {
+                    let text = format!("{what} cannot be `{written}`: {message}");
+                    return Diagnostic::new(code!("value-unknown"), text).at(place, "");
+                }
+                let finding =
+                    Diagnostic::new(code!("value-unknown"), format!("{what} cannot be `{written}`")).at(place, "");
+                match nearest(&written, known.iter().map(String::as_str)) {
+                    Some(near) => finding.edit(place, format!("\"{near}\""), format!("did you mean `{near}`?")),
+                    None => {
+                        let known: Vec<&str> = known.iter().map(String::as_str).collect();
+                        finding.help(format!("possible values: {}", quoted_list(&known)))
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What a pointer names, in the words of the file: `[services.gitea]`, `` `layer` of [services.gitea] ``.
+fn thing(pointer: &str) -> String {
+    let steps: Vec<String> =
+        pointer.split('/').skip(1).map(|step| step.replace("~1", "/").replace("~0", "~")).collect();
+    let named = ["services", "nodes", "networks", "vips", "pools", "issuers", "owners", "profiles"];
+    let depth = match steps.first() {
+        None => return "the inventory".into(),
+        Some(first) if named.contains(&first.as_str()) => 2,
+        Some(first) if first == "allow" => 2,
+        Some(_) => 1,
+    };
+    let table = if steps[0] == "allow" {
+        "[[allow]]".to_owned()
+    } else {
+        format!("[{}]", steps[..depth.min(steps.len())].join("."))
+    };
+    if steps.len() <= depth { table } else { format!("`{}` of {table}", steps[depth..].join(".")) }
+}
+
+fn kind_name(kind: &Kind) -> &'static str {
+    match kind {
+        Kind::Null => "nothing",
+        Kind::Bool(_) => "boolean",
+        Kind::Number(number) if number.is_f64() => "float",
+        Kind::Number(_) => "integer",
+        Kind::String(_) => "string",
+        Kind::List(_) => "list",
+        Kind::Map(_) => "table",
+    }
+}
+
+fn article(noun: &str) -> String {
+    let article = if noun.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+    if noun == "nothing" { noun.to_owned() } else { format!("{article} {noun}") }
+}
+
+fn quoted_list(words: &[&str]) -> String {
+    words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+}
+
+fn lower_first(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
+}
+
+/// Removes what a pointer names, if it is still there.
+fn remove(value: &mut Value, pointer: &str) {
+    let Some((parent, last)) = pointer.rsplit_once('/') else { return };
+    let last = last.replace("~1", "/").replace("~0", "~");
+    match value.pointer_mut(parent) {
+        Some(Value::Object(map)) => {
+            map.shift_remove(&last);
+        }
+        Some(Value::Array(items)) => {
+            if let Some(index) = last.parse().ok().filter(|index| *index < items.len()) {
+                items.remove(index);
+            }
+        }
+        // The parent went with an earlier fault.
+        _ => {}
+    }
+}

@@ -1,0 +1,154 @@
+//! A repository in memory, for tests.
+
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+};
+
+use super::{Access, Content, Entry, Error, Kind, Lock, Standing, Versions, World};
+
+/// Files by path, and perhaps what git knows of them.
+#[derive(Debug, Default)]
+pub struct MemWorld {
+    files: RefCell<BTreeMap<String, Vec<u8>>>,
+    git: Option<MemGit>,
+}
+
+/// What git knows: paths below the root, and their bytes.
+#[derive(Clone, Debug, Default)]
+pub struct MemGit {
+    /// What is staged.
+    pub index: BTreeMap<String, Vec<u8>>,
+    /// What was committed last.
+    pub head: BTreeMap<String, Vec<u8>>,
+    /// What waits to be resolved in a merge.
+    pub unmerged: BTreeSet<String>,
+}
+
+impl MemWorld {
+    /// A repository of these files, outside git.
+    pub fn new<P: Into<String>, B: Into<Vec<u8>>>(files: impl IntoIterator<Item = (P, B)>) -> Self {
+        let files = files.into_iter().map(|(path, bytes)| (path.into(), bytes.into())).collect();
+        MemWorld { files: RefCell::new(files), git: None }
+    }
+
+    /// The same in a work tree, of which git knows this.
+    #[must_use]
+    pub fn with_git(mut self, git: MemGit) -> Self {
+        self.git = Some(git);
+        self
+    }
+
+    /// All files, as they are now.
+    pub fn snapshot(&self) -> BTreeMap<String, Vec<u8>> {
+        self.files.borrow().clone()
+    }
+
+    /// Writes a file, as a user would.
+    pub fn put(&self, path: &str, bytes: impl Into<Vec<u8>>) {
+        self.files.borrow_mut().insert(path.to_owned(), bytes.into());
+    }
+
+    /// Deletes a file, as a user would.
+    pub fn delete(&self, path: &str) {
+        self.files.borrow_mut().remove(path);
+    }
+
+    fn below(&self, folder: &str) -> Vec<String> {
+        let folder = folder.trim_end_matches('/');
+        let everything = folder.is_empty() || folder == ".";
+        let inside = |path: &str| path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
+        self.files.borrow().keys().filter(|path| everything || inside(path)).cloned().collect()
+    }
+}
+
+impl World for MemWorld {
+    fn read(&self, path: &str) -> Result<Option<Vec<u8>>, Error> {
+        Ok(self.files.borrow().get(path).cloned())
+    }
+
+    fn files(&self, folder: &str) -> Result<Vec<String>, Error> {
+        let hidden = |path: &String| path.split('/').any(|part| part == ".git");
+        Ok(self.below(folder).into_iter().filter(|path| !hidden(path)).collect())
+    }
+
+    fn entries(&self, folder: &str) -> Result<Vec<Entry>, Error> {
+        let entry = |path: String| Entry { path: path[folder.len() + 1..].to_owned(), kind: Kind::File };
+        Ok(self.below(folder).into_iter().map(entry).collect())
+    }
+
+    fn kind(&self, path: &str) -> Result<Option<Kind>, Error> {
+        if self.files.borrow().contains_key(path) {
+            return Ok(Some(Kind::File));
+        }
+        Ok((!self.below(path).is_empty()).then_some(Kind::Folder))
+    }
+
+    fn standing(&self, folder: &str) -> Result<Standing, Error> {
+        let mut depth = 0;
+        for part in folder.split('/') {
+            match part {
+                "" | "." => {}
+                ".." => depth -= 1,
+                _ => depth += 1,
+            }
+        }
+        Ok(match depth {
+            _ if folder.starts_with('/') => Standing::Outside,
+            ..=0 => Standing::Above,
+            _ => Standing::Inside,
+        })
+    }
+
+    fn save(&self, path: &str, bytes: &[u8], _access: Access) -> Result<(), Error> {
+        self.put(path, bytes);
+        Ok(())
+    }
+
+    fn lock(&self, _folder: &str) -> Result<Lock, Error> {
+        Ok(Lock(None))
+    }
+
+    fn replace(&self, folder: &str, files: &BTreeMap<&str, Content<'_>>) -> Result<(), Error> {
+        let mut old = BTreeMap::new();
+        for path in self.below(folder) {
+            let bytes = self.files.borrow_mut().remove(&path).expect("just listed");
+            old.insert(path, bytes);
+        }
+        for (path, content) in files {
+            let path = format!("{folder}/{path}");
+            let bytes = match content {
+                Content::Bytes(bytes) => bytes.to_vec(),
+                Content::Kept => old.remove(&path).ok_or_else(|| Error::new("keep", &path, "entity not found"))?,
+            };
+            self.put(&path, bytes);
+        }
+        Ok(())
+    }
+
+    fn memory(&self, folder: &str) -> Result<Option<String>, Error> {
+        Ok(self.git.as_ref().map(|_| format!(".git/gitopsc/{}", folder.replace('/', "%2F"))))
+    }
+
+    fn versions(&self, folder: &str, paths: &[&str]) -> Result<Option<Vec<Versions>>, Error> {
+        let Some(git) = &self.git else { return Ok(None) };
+        let versions = paths.iter().map(|path| {
+            let path = format!("{folder}/{path}");
+            Versions {
+                index: git.index.get(&path).cloned(),
+                head: git.head.get(&path).cloned(),
+                unmerged: git.unmerged.contains(&path),
+            }
+        });
+        Ok(Some(versions.collect()))
+    }
+
+    fn tracked(&self, paths: &[&str]) -> Result<Option<BTreeSet<String>>, Error> {
+        let Some(git) = &self.git else { return Ok(None) };
+        let inside = |file: &str, path: &str| {
+            path == "." || file.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let tracked = git.index.keys().filter(|file| paths.iter().any(|path| inside(file, path)));
+        Ok(Some(tracked.cloned().collect()))
+    }
+}

@@ -1,0 +1,391 @@
+//! The real machine.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs::{self, File, FileType, Metadata, Permissions, TryLockError},
+    io::{self, Read as _, Write as _},
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _},
+    path::{Component, Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
+};
+
+use super::{
+    Access, Content, Entry, Error, Kind, Lock, Standing, Versions, World,
+    git::{self, WorkTree},
+    swap,
+};
+
+/// More than any text we read has; places count bytes in 32 bits.
+const LARGEST_FILE: u64 = 1 << 30;
+/// More files than any repository has: links that lead in circles around each other end here.
+const MOST_FILES: usize = 1_000_000;
+/// How a file that is being written is named until it is complete.
+const UNFINISHED: &str = ".gitopsc-unfinished-";
+
+/// The machine, seen from a repository's root.
+#[derive(Debug)]
+pub struct OsWorld {
+    root: PathBuf,
+    can_exchange: bool,
+    patience: Duration,
+}
+
+/// The file behind a lock.
+#[derive(Debug)]
+pub(super) struct Held {
+    file: File,
+    /// Set where the lock lies among the user's files and is removed with the lock.
+    visible: Option<PathBuf>,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if let Some(path) = &self.visible {
+            // Still locked: whoever waits for it sees, once it has the lock, that the file is gone, and makes another.
+            let _ = fs::remove_file(path);
+        }
+        let _ = self.file.unlock();
+    }
+}
+
+impl OsWorld {
+    /// The machine as seen from this folder.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        OsWorld { root: root.into(), can_exchange: true, patience: Duration::from_secs(5) }
+    }
+
+    /// Never lets two folders change places in one step, as on a file system that cannot.
+    #[must_use]
+    pub fn without_exchange(mut self) -> Self {
+        self.can_exchange = false;
+        self
+    }
+
+    /// How long to wait for another run that writes the same folder.
+    #[must_use]
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    fn at(&self, path: &str) -> PathBuf {
+        if path.is_empty() || path == "." { self.root.clone() } else { self.root.join(path) }
+    }
+
+    /// The root with links resolved.
+    fn real_root(&self) -> Result<PathBuf, Error> {
+        let root = if self.root.as_os_str().is_empty() { Path::new(".") } else { &self.root };
+        root.canonicalize().map_err(|error| Error::io("open", root.to_string_lossy(), &error))
+    }
+
+    /// The nearest folder around `folder` that exists, links resolved, and the parts below it that do not exist yet.
+    fn real(&self, folder: &str) -> Result<(PathBuf, PathBuf), Error> {
+        let mut existing = self.at(folder);
+        if existing.is_relative() {
+            existing = self.real_root()?.join(folder);
+        }
+        let mut names = Vec::new();
+        loop {
+            match existing.canonicalize() {
+                Ok(real) => return Ok((real, names.iter().rev().collect())),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(Error::io("find", folder, &error)),
+            }
+            let name = existing.components().next_back().expect("the file system's root exists");
+            names.push(name.as_os_str().to_owned());
+            existing.pop();
+        }
+    }
+
+    /// The folder that holds `folder`, the work tree around it if there is one, and the folder's name seen from the work tree's root.
+    fn work_tree(&self, folder: &str) -> Result<Option<(WorkTree, PathBuf)>, Error> {
+        let (existing, missing) = self.real(folder)?;
+        // The folder itself may be a link or a work tree of its own; what holds it decides.
+        let (parent, rest) = match existing.file_name().filter(|_| missing.as_os_str().is_empty()) {
+            Some(name) => (existing.parent().unwrap_or(&existing), PathBuf::from(name)),
+            None => (existing.as_path(), missing),
+        };
+        let Some(tree) = git::work_tree(parent) else { return Ok(None) };
+        let below = parent.strip_prefix(&tree.top).expect("a work tree is found among the folders around").join(rest);
+        Ok(Some((tree, below)))
+    }
+
+    fn lock_file(&self, folder: &str) -> Result<(PathBuf, bool), Error> {
+        match self.memory(folder)? {
+            Some(memory) => Ok((PathBuf::from(memory).join("lock"), false)),
+            None => Ok((swap::beside(&self.at(folder), ".lock"), true)),
+        }
+    }
+}
+
+impl World for OsWorld {
+    fn read(&self, path: &str) -> Result<Option<Vec<u8>>, Error> {
+        match read(&self.at(path)) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if is_missing(&error) => Ok(None),
+            Err(error) => Err(Error::io("read", path, &error)),
+        }
+    }
+
+    fn files(&self, folder: &str) -> Result<Vec<String>, Error> {
+        let mut walk = Walk { root: self.real_root()?, inside: Vec::new(), files: Vec::new() };
+        let folder = folder.trim_end_matches('/');
+        let prefix = if folder == "." { "" } else { folder };
+        walk.folder(&self.at(folder), prefix)?;
+        walk.files.sort();
+        Ok(walk.files)
+    }
+
+    fn entries(&self, folder: &str) -> Result<Vec<Entry>, Error> {
+        let mut entries = Vec::new();
+        list(&self.at(folder), "", &mut entries).map_err(|error| Error::io("list", folder, &error))?;
+        entries.sort();
+        Ok(entries)
+    }
+
+    fn kind(&self, path: &str) -> Result<Option<Kind>, Error> {
+        match fs::symlink_metadata(self.at(path)) {
+            Ok(about) => Ok(Some(kind_of(about.file_type()))),
+            Err(error) if is_missing(&error) => Ok(None),
+            Err(error) => Err(Error::io("read", path, &error)),
+        }
+    }
+
+    fn standing(&self, folder: &str) -> Result<Standing, Error> {
+        let root = self.real_root()?;
+        let (existing, missing) = self.real(folder)?;
+        let real = resolve(&existing.join(missing));
+        Ok(if root.starts_with(&real) {
+            Standing::Above
+        } else if real.starts_with(&root) {
+            Standing::Inside
+        } else {
+            Standing::Outside
+        })
+    }
+
+    fn save(&self, path: &str, bytes: &[u8], access: Access) -> Result<(), Error> {
+        save(&self.at(path), bytes, access).map_err(|error| Error::io("write", path, &error))
+    }
+
+    fn lock(&self, folder: &str) -> Result<Lock, Error> {
+        let (path, visible) = self.lock_file(folder)?;
+        let failed = |error: io::Error| Error::io("lock", folder, &error);
+        let around = path.parent().expect("a file lies in a folder").to_owned();
+        fs::create_dir_all(&around).map_err(failed)?;
+        let start = Instant::now();
+        let file = loop {
+            if let Some(file) = try_lock(&path).map_err(failed)? {
+                break file;
+            }
+            if start.elapsed() >= self.patience {
+                let waited = format!("another gitopsc is writing it (waited {} s)", self.patience.as_secs());
+                return Err(Error::new("lock", folder, waited));
+            }
+            thread::sleep(Duration::from_millis(20));
+        };
+        let held = Held { file, visible: visible.then_some(path) };
+        if !visible {
+            remove_unfinished(&around);
+        }
+        swap::recover(&self.at(folder))?;
+        Ok(Lock(Some(held)))
+    }
+
+    fn replace(&self, folder: &str, files: &BTreeMap<&str, Content<'_>>) -> Result<(), Error> {
+        swap::replace(&self.at(folder), files, self.can_exchange)
+    }
+
+    fn memory(&self, folder: &str) -> Result<Option<String>, Error> {
+        let Some((tree, below)) = self.work_tree(folder)? else { return Ok(None) };
+        // One folder for each folder written, so that several inventories can live in one repository.
+        let key = below.to_string_lossy().replace('%', "%25").replace('/', "%2F");
+        Ok(tree.git.join("gitopsc").join(key).to_str().map(str::to_owned))
+    }
+
+    fn versions(&self, folder: &str, paths: &[&str]) -> Result<Option<Vec<Versions>>, Error> {
+        let Some((tree, below)) = self.work_tree(folder)? else { return Ok(None) };
+        let Some(below) = below.to_str() else { return Ok(None) };
+        let paths: Vec<String> = paths.iter().map(|path| format!("{below}/{path}")).collect();
+        Ok(git::versions(&tree.top, &paths))
+    }
+
+    fn tracked(&self, paths: &[&str]) -> Result<Option<BTreeSet<String>>, Error> {
+        let root = self.real_root()?;
+        if git::work_tree(&root).is_none() {
+            return Ok(None);
+        }
+        Ok(git::tracked(&root, paths).map(|files| files.into_iter().collect()))
+    }
+}
+
+fn is_missing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+fn kind_of(file: FileType) -> Kind {
+    match file {
+        file if file.is_symlink() => Kind::Link,
+        file if file.is_dir() => Kind::Folder,
+        file if file.is_file() => Kind::File,
+        _ => Kind::Odd,
+    }
+}
+
+/// Reads an ordinary file. A pipe would block and a device may never end, so both are refused before they are opened.
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let about = fs::metadata(path)?;
+    if about.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    if !about.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not an ordinary file"));
+    }
+    if about.len() > LARGEST_FILE {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(about.len()).unwrap_or(0));
+    File::open(path)?.take(LARGEST_FILE).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Lists a folder without following links.
+fn list(folder: &Path, prefix: &str, entries: &mut Vec<Entry>) -> io::Result<()> {
+    let listed = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        listed => listed?,
+    };
+    for entry in listed {
+        let entry = entry?;
+        let name = entry.file_name();
+        let plain = name.to_str().is_some_and(|name| !name.contains(char::is_control));
+        let shown: String =
+            name.to_string_lossy().chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+        let path = if prefix.is_empty() { shown } else { format!("{prefix}/{shown}") };
+        match kind_of(entry.file_type()?) {
+            _ if !plain => entries.push(Entry { path, kind: Kind::Odd }),
+            Kind::Folder => list(&entry.path(), &path, entries)?,
+            kind => entries.push(Entry { path, kind }),
+        }
+    }
+    Ok(())
+}
+
+/// Lists files, following links.
+struct Walk {
+    root: PathBuf,
+    /// The folders we are in, by device and number: entering one again would never end.
+    inside: Vec<(u64, u64)>,
+    files: Vec<String>,
+}
+
+impl Walk {
+    fn folder(&mut self, folder: &Path, prefix: &str) -> Result<(), Error> {
+        let failed = |error: io::Error| Error::io("list", if prefix.is_empty() { "." } else { prefix }, &error);
+        let about = match fs::metadata(folder) {
+            Err(error) if is_missing(&error) => return Ok(()),
+            about => about.map_err(failed)?,
+        };
+        let identity = (about.dev(), about.ino());
+        if self.inside.contains(&identity) {
+            return Ok(());
+        }
+        self.inside.push(identity);
+        for entry in fs::read_dir(folder).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            let path = if prefix.is_empty() { name.clone().into_owned() } else { format!("{prefix}/{name}") };
+            if entry.file_name().to_str().is_none() {
+                return Err(Error::new("list", path, "its name is not UTF-8"));
+            }
+            if name != ".git" {
+                self.entry(&entry, path)?;
+            }
+        }
+        self.inside.pop();
+        Ok(())
+    }
+
+    fn entry(&mut self, entry: &fs::DirEntry, path: String) -> Result<(), Error> {
+        let kind = entry.file_type().map_err(|error| Error::io("read", &path, &error))?;
+        let target: Option<Metadata> = if kind.is_symlink() { self.target(entry, &path)? } else { None };
+        if kind.is_dir() || target.is_some_and(|target| target.is_dir()) {
+            return self.folder(&entry.path(), &path);
+        }
+        if self.files.len() >= MOST_FILES {
+            return Err(Error::new("list", path, format!("there are more than {MOST_FILES} files")));
+        }
+        // A link to nothing is listed too: reading it says that there is no such file.
+        self.files.push(path);
+        Ok(())
+    }
+
+    /// What a link leads to, if anything. Beyond the repository we would read what nobody committed, or the whole machine.
+    fn target(&self, entry: &fs::DirEntry, path: &str) -> Result<Option<Metadata>, Error> {
+        let Ok(real) = entry.path().canonicalize() else { return Ok(None) };
+        if !real.starts_with(&self.root) {
+            return Err(Error::new("read", path, "it is a symbolic link that leads out of the repository"));
+        }
+        fs::metadata(&real).map(Some).map_err(|error| Error::io("read", path, &error))
+    }
+}
+
+/// Takes `.` and `..` out of a path whose existing part holds no links.
+fn resolve(path: &Path) -> PathBuf {
+    let mut resolved = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                resolved.pop();
+            }
+            part => resolved.push(part),
+        }
+    }
+    resolved
+}
+
+fn save(path: &Path, bytes: &[u8], access: Access) -> io::Result<()> {
+    // A user's link stays a link: what it leads to is written.
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)?;
+    let mode = match access {
+        Access::Shared => 0o666, // less the umask
+        Access::Private => 0o600,
+    };
+    let mut unfinished =
+        tempfile::Builder::new().prefix(UNFINISHED).permissions(Permissions::from_mode(mode)).tempfile_in(folder)?;
+    unfinished.write_all(bytes)?;
+    unfinished.persist(path)?;
+    Ok(())
+}
+
+/// Removes what a run killed in [`save`] left in a folder that only the holder of its lock writes.
+fn remove_unfinished(folder: &Path) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        if entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
+            // It is only a few bytes inside `.git`; where it cannot be removed, nobody is harmed.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// The lock, or nothing when another process holds it.
+fn try_lock(path: &Path) -> io::Result<Option<File>> {
+    let file = File::options().create(true).truncate(false).write(true).open(path)?;
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => return Ok(None),
+        // A network file system without locks: better to build unguarded than not at all.
+        Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {}
+        Err(TryLockError::Error(error)) => return Err(error),
+        Ok(()) => {}
+    }
+    // Its last holder may have removed the file between our opening and our locking it.
+    let ours = file.metadata()?.ino();
+    let current = fs::symlink_metadata(path).is_ok_and(|about| about.ino() == ours);
+    Ok(current.then_some(file))
+}

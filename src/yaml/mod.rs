@@ -1,0 +1,43 @@
+//! YAML: read as Kubernetes' own tools read it, written so that none of them can misread it.
+//!
+//! Three dialects meet in a GitOps repository: kustomize (what Flux runs), kubectl, and the YAML 1.1 readers of other tools.
+//! Reading gives what kustomize reads and reports where the others differ; writing quotes whatever any of them could take
+//! for something other than the string it is.
+
+mod read;
+mod scalar;
+mod write;
+
+pub use read::read;
+pub use write::{quoted, write};
+
+use crate::{diagnostic::Diagnostic, node::Node, source::Place};
+
+/// One YAML document of a text.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Document {
+    /// What it holds, as kustomize reads it.
+    pub root: Node,
+    /// Its scalars that other readers take for something else, in the order written.
+    pub ambiguous: Vec<Ambiguous>,
+}
+
+/// A scalar that means different things to different readers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ambiguous {
+    /// Where it is written.
+    pub place: Place,
+    /// As written.
+    pub text: String,
+    /// How it is read, such as `a boolean for kubectl, a string for kustomize`.
+    pub readings: &'static str,
+}
+
+/// What a text holds, and what is wrong with it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Reading {
+    /// The documents that could be read, without the empty ones.
+    pub documents: Vec<Document>,
+    /// What is wrong, in the order found.
+    pub diagnostics: Vec<Diagnostic>,
+}

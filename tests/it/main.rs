@@ -1,0 +1,11 @@
+//! Everything tested from outside, in one binary.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails where it stands")]
+
+mod emit;
+mod kill;
+mod pages;
+mod sealing;
+mod talos;
+mod talos_case;
+mod yaml;
