@@ -14,9 +14,9 @@ pub fn table(head: &[&str], rows: &[Vec<String>]) -> String {
             .map(|(cell, width)| format!(" {cell}{} |", " ".repeat(width - cell.chars().count())));
         format!("|{}\n", cells.collect::<String>())
     };
-    let rule: String = widths.iter().map(|width| format!(" {} |", "-".repeat(*width))).collect();
+    let rule: Vec<String> = widths.iter().map(|width| "-".repeat(*width)).collect();
     let rows: String = rows.iter().map(|row| line(row)).collect();
-    format!("{}|{rule}\n{rows}", line(&head))
+    format!("{}{}{rows}", line(&head), line(&rule))
 }
 
 /// Text that stays one cell of a table.

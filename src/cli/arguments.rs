@@ -2,7 +2,7 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::report::Format;
+use crate::{calendar::Date, report::Format};
 
 /// Under which heading the options of every command stand.
 const GLOBAL: &str = "Options of every command";
@@ -65,7 +65,11 @@ pub enum Command {
     /// Compile inventory.toml, templates/ and secrets/ into out/; write nothing if there is an error
     Build(Build),
     /// Report every problem; write nothing
-    Check,
+    Check {
+        /// Judge allowances and certificates by this day too; a build knows no date
+        #[arg(long, value_name = "YYYY-MM-DD")]
+        as_of: Option<Date>,
+    },
     /// Print the files of one service, with what it waits for and why; write nothing
     Render {
         /// The service, or `service-phase`

@@ -15,20 +15,20 @@ use crate::{
 pub fn write(model: &Model, tree: &mut Tree) {
     let mut page = format!("# {}\n", cell(&model.inventory.cluster.name));
     page.push_str("\nWritten by gitopsc from `inventory.toml` and `templates/`; edit those.\n");
-    section(&mut page, "Nodes", &["Node", "Role", "Address", "Network"], nodes(model));
-    section(&mut page, "Addresses", &["Address", "What", "Used by"], addresses(model));
-    section(&mut page, "Services", &["Service", "Namespace", "Layer", "Host", "Chart"], services(model));
-    section(&mut page, "Owners besides Flux", &["Object", "Owner"], owners(model));
+    section(&mut page, "Nodes", &["Node", "Role", "Address", "Network"], &nodes(model));
+    section(&mut page, "Addresses", &["Address", "What", "Used by"], &addresses(model));
+    section(&mut page, "Services", &["Service", "Namespace", "Layer", "Host", "Chart"], &services(model));
+    section(&mut page, "Owners besides Flux", &["Object", "Owner"], &owners(model));
     page.push_str(&graph(model));
     tree.add("README.md", Origin::new("overview", &["inventory.toml"]), &page).expect("no unit writes here");
 }
 
 /// A table under its title; nothing where there are no rows.
-fn section(page: &mut String, title: &str, head: &[&str], rows: Vec<Vec<String>>) {
+fn section(page: &mut String, title: &str, head: &[&str], rows: &[Vec<String>]) {
     if rows.is_empty() {
         return;
     }
-    page.push_str(&format!("\n## {title}\n\n{}", table(head, &rows)));
+    page.push_str(&format!("\n## {title}\n\n{}", table(head, rows)));
 }
 
 fn nodes(model: &Model) -> Vec<Vec<String>> {

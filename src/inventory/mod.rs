@@ -602,7 +602,7 @@ pub struct Allow {
     pub on: Option<String>,
     /// Why it is right here.
     pub reason: String,
-    /// The last day it is meant to be accepted, as `YYYY-MM-DD`. For readers: a build knows no date.
+    /// The last day it is accepted, as `YYYY-MM-DD`; `check --as-of` asks.
     pub until: Option<String>,
 }
 

@@ -9,4 +9,6 @@ mod help;
 mod kill;
 mod pages;
 mod sealing;
+mod talos;
+mod talos_case;
 mod yaml;
