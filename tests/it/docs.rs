@@ -269,7 +269,8 @@ fn every_command_that_prose_names_can_be_run() {
     for document in documents {
         for command in commands(&page(&document)) {
             seen += 1;
-            let words: Vec<&str> = command.split([' ', ';', '|']).filter(|word| !word.is_empty()).collect();
+            let words = command.split([' ', ';', '|']).filter(|word| !word.is_empty());
+            let words: Vec<&str> = words.map(|word| if word == "DATE" { "2030-01-31" } else { word }).collect();
             let unfinished = [
                 ErrorKind::MissingRequiredArgument,
                 ErrorKind::MissingSubcommand,
