@@ -313,7 +313,7 @@ impl Fault {
             }
             Wrong::Value { message, known } => {
                 let place = root.place_of(&self.pointer, Part::Value);
-                let written = root.pointer(&self.pointer).map(|node| node.to_json()).unwrap_or_default();
+                let written = root.pointer(&self.pointer).map(super::super::node::Node::to_json).unwrap_or_default();
                 let written = written.as_str().map_or_else(|| written.to_string(), str::to_owned);
                 let what = thing(&self.pointer);
                 if known.is_empty() {

@@ -299,12 +299,16 @@ fn double_quoted(text: &str) -> String {
             '\u{1b}' => out.push_str("\\e"),
             '\u{85}' => out.push_str("\\N"),
             '\u{feff}' => out.push_str("\\uFEFF"),
-            letter if letter.is_control() => out.push_str(&format!("\\x{:02X}", u32::from(letter))),
+            letter if letter.is_control() => out.push_str(&hexadecimal(letter)),
             letter => out.push(letter),
         }
     }
     out.push('"');
     out
+}
+
+fn hexadecimal(letter: char) -> String {
+    format!("\\x{:02X}", u32::from(letter))
 }
 
 /// Would a reader take the plain text for a number, a boolean, nothing or a date?
