@@ -166,7 +166,7 @@ fn password(rule: &str) -> Option<Value> {
             json!({ "length": length, "digits": digits, "symbols": digits, "noUpper": false, "allowRepeat": true })
         }
         // Hexadecimal text of random letters and digits: every two characters stand for one of them.
-        "hex" if length % 2 == 0 => json!({
+        "hex" if length.is_multiple_of(2) => json!({
             "length": length / 2, "digits": length / 8, "symbols": 0, "noUpper": false, "allowRepeat": true, "encoding": "hex",
         }),
         _ => return None,

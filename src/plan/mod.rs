@@ -471,7 +471,7 @@ impl Resolver<'_> {
             }
             (None, Some(level)) => {
                 known.pod_security = Some(level);
-                known.pointer = pointer.to_owned();
+                pointer.clone_into(&mut known.pointer);
             }
             _ => {}
         }
