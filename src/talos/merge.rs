@@ -48,7 +48,14 @@ struct Merge<'t> {
 }
 
 impl Merge<'_> {
-    fn value(&self, kind: &Type, replace: bool, left: &mut Value, right: Option<&Value>, at: &Trail) -> Result<(), Conflict> {
+    fn value(
+        &self,
+        kind: &Type,
+        replace: bool,
+        left: &mut Value,
+        right: Option<&Value>,
+        at: &Trail,
+    ) -> Result<(), Conflict> {
         let right = right.filter(|right| !right.is_null());
         let Some(right) = right else {
             // Two kinds of values are taken over even when the patch does not write them.
@@ -102,7 +109,13 @@ impl Merge<'_> {
                 *left = right.clone();
                 Ok(())
             }
-            Type::String | Type::Integer(..) | Type::Text { .. } | Type::Duration | Type::Size | Type::SizeCondition | Type::PortRange => {
+            Type::String
+            | Type::Integer(..)
+            | Type::Text { .. }
+            | Type::Duration
+            | Type::Size
+            | Type::SizeCondition
+            | Type::PortRange => {
                 if !is_zero(self.table, kind, Some(right)) {
                     *left = right.clone();
                 }
@@ -115,7 +128,8 @@ impl Merge<'_> {
         let Value::Object(left) = left else { return Ok(()) };
         for field in self.table.fields(name) {
             let mut value = left.remove(&field.name).unwrap_or(Value::Null);
-            let merged = self.value(&field.kind, field.replace, &mut value, right.get(&field.name), &at.key(&field.name));
+            let merged =
+                self.value(&field.kind, field.replace, &mut value, right.get(&field.name), &at.key(&field.name));
             if !value.is_null() {
                 left.insert(field.name.clone(), value);
             }
@@ -124,12 +138,24 @@ impl Merge<'_> {
         Ok(())
     }
 
-    fn keyed(&self, keys: &[String], inner: &Type, left: &mut Value, right: &Value, at: &Trail) -> Result<(), Conflict> {
+    fn keyed(
+        &self,
+        keys: &[String],
+        inner: &Type,
+        left: &mut Value,
+        right: &Value,
+        at: &Trail,
+    ) -> Result<(), Conflict> {
         if left.is_null() {
             *left = Value::Array(Vec::new());
         }
         let (Value::Array(left), Value::Array(right)) = (left, right) else { return Ok(()) };
+        const NOTHING: &str = "an item of this list is nothing, and Talos looks into every item";
         for (index, item) in right.iter().enumerate() {
+            let searched = keys.len() == 1 || keys.iter().any(|key| !item[key].is_null());
+            if item.is_null() || searched && left.iter().any(Value::is_null) {
+                return Err(at.item(index).conflict(NOTHING));
+            }
             match left.iter_mut().find(|known| self.same(keys, inner, known, item)) {
                 Some(known) => self.value(inner, false, known, Some(item), &at.item(index))?,
                 None => left.push(item.clone()),
@@ -252,7 +278,13 @@ impl UrlParts {
             _ => ("", rest),
         };
         let owned = str::to_owned;
-        UrlParts { scheme: owned(scheme), host: owned(host), path: owned(path), query: owned(query), fragment: owned(fragment) }
+        UrlParts {
+            scheme: owned(scheme),
+            host: owned(host),
+            path: owned(path),
+            query: owned(query),
+            fragment: owned(fragment),
+        }
     }
 
     fn text(&self) -> String {
