@@ -2,6 +2,7 @@
 //!
 //! The steps, each a function from values to values plus findings, are drawn in ARCHITECTURE.md.
 
+pub mod calendar;
 pub mod checks;
 pub mod claim;
 pub mod cli;

@@ -2,7 +2,7 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::report::Format;
+use crate::{calendar::Date, report::Format};
 
 /// Compile one inventory into a GitOps repository
 #[derive(Debug, Parser)]
@@ -61,7 +61,11 @@ pub enum Command {
     /// Write out/ from inventory.toml, templates/ and secrets/
     Build(Build),
     /// Report every problem; write nothing
-    Check,
+    Check {
+        /// Judge allowances and certificates by this day too; a build knows no date
+        #[arg(long, value_name = "YYYY-MM-DD")]
+        as_of: Option<Date>,
+    },
     /// Print the files of one service, with what it waits for and why; write nothing
     Render {
         /// The service, or `service-phase`

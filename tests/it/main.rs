@@ -6,4 +6,6 @@ mod emit;
 mod kill;
 mod pages;
 mod sealing;
+mod talos;
+mod talos_case;
 mod yaml;
