@@ -55,16 +55,16 @@ pub fn make(context: &Context<'_>, made: &mut Made) {
                      `provides = [\"ingressclass/nginx\"]`"
                 .to_owned(),
         };
-        made.findings.push(
-            Diagnostic::new(
-                code!("ingress-class-unknown"),
-                format!("the Ingress of `{}` has no class: {}", unit.label(), classes(&known)),
-            )
-            .at(at, "")
-            .help(way_out)
-            .follows("ingressclass/")
-            .follows(BRINGS),
-        );
+        let finding = Diagnostic::new(
+            code!("ingress-class-unknown"),
+            format!("the Ingress of `{}` has no class: {}", unit.label(), classes(&known)),
+        )
+        .at(at, "")
+        .help(way_out)
+        .follows(BRINGS);
+        // Where there is no class at all, that is one fault, however many hosts there are.
+        let finding = if known.is_empty() { finding.breaks("ingressclass/").follows("ingressclass/") } else { finding };
+        made.findings.push(finding);
         return;
     };
     let port = port.parse::<u16>().map_or_else(|_| json!({ "name": port }), |number| json!({ "number": number }));
@@ -117,6 +117,7 @@ fn certificate(context: &Context<'_>, made: &mut Made) {
             )
             .at(place, "")
             .help(way_out)
+            .breaks("/tls/issuer")
             .follows("/tls/issuer"),
         );
         return;

@@ -70,6 +70,7 @@ fn identity(context: &Context<'_>, made: &mut Made, place: crate::source::Place)
             Diagnostic::new(code!("identity-unknown"), format!("single sign-on of `{}` {wrong}", context.unit.service))
                 .at(place, "")
                 .help(way_out)
+                .breaks("identity/")
                 .follows("identity/")
                 .follows(BRINGS),
         );

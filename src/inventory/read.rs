@@ -380,7 +380,9 @@ impl Fault {
                 } else {
                     format!("`{key} = …`")
                 };
-                let about = if about.is_empty() { String::new() } else { format!(": {about}") };
+                // What follows a second colon is detail.
+                let about = about.split(": ").next().unwrap_or_default();
+                let about = if about.is_empty() || key == "schema" { String::new() } else { format!(": {about}") };
                 Diagnostic::new(code!("key-missing"), format!("{} lacks the key `{key}`", thing(&self.pointer)))
                     .at(place, "")
                     .help(format!("add {example}{about}"))

@@ -216,9 +216,23 @@ impl Reader<'_> {
         if text.contains('/') {
             return self.prefix(text, pointer, breaks).map(IpRange::of);
         }
-        let (first, last) = text.split_once('-').unwrap_or((text, text));
-        let first = self.address(first.trim(), pointer, breaks)?;
-        let last = self.address(last.trim(), pointer, breaks)?;
+        let whole = self.part;
+        let (first, last) = match text.split_once('-') {
+            None => {
+                let only = self.address(text, pointer, breaks)?;
+                (only, only)
+            }
+            Some((first, last)) => {
+                self.part =
+                    whole.map(|(length, span)| (length, Span { end: span.start + in_bytes(first.trim_end()), ..span }));
+                let first = self.address(first.trim(), pointer, breaks);
+                self.part = whole
+                    .map(|(length, span)| (length, Span { start: span.end - in_bytes(last.trim_start()), ..span }));
+                let last = self.address(last.trim(), pointer, breaks);
+                self.part = whole;
+                (first?, last?)
+            }
+        };
         if first > last || first.is_ipv4() != last.is_ipv4() {
             let finding = Diagnostic::new(code!("address-malformed"), format!("`{text}` ends before it begins"));
             self.report(finding.help("write the lower address first"), pointer, breaks);
@@ -247,6 +261,10 @@ impl Reader<'_> {
         let finding = finding.at(self.place(pointer).0, "");
         self.diagnostics.push(if breaks.is_empty() { finding } else { finding.breaks(breaks) });
     }
+}
+
+fn in_bytes(text: &str) -> u32 {
+    u32::try_from(text.len()).expect("sources are smaller than 4 GiB")
 }
 
 /// A finding about a name that a table of the inventory does not have, or nothing when it has.

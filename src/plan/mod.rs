@@ -244,7 +244,7 @@ impl Resolver<'_> {
     fn names(&mut self, addresses: &Addresses) {
         let nodes: Vec<&str> = self.inventory.nodes.keys().map(String::as_str).collect();
         if let Some(bootstrap) = &self.inventory.cluster.bootstrap
-            && !self.inventory.vips.contains_key(bootstrap)
+            && !self.inventory.vips.iter().any(|(name, vip)| name == bootstrap || vip.ip == *bootstrap)
         {
             self.known("/cluster/bootstrap", bootstrap, "nodes", &nodes);
         }
@@ -416,7 +416,7 @@ impl Resolver<'_> {
         let Some(dns) = &self.inventory.dns else {
             let finding = Diagnostic::new(code!("zone-missing"), format!("host `{host}` has no zone to lie in"));
             let finding = finding.at(place, "").help("add `[dns]` with `zone = \"…\"`");
-            self.diagnostics.push(finding.breaks(&at).follows("/dns"));
+            self.diagnostics.push(finding.breaks(&at).breaks("/dns/zone").follows("/dns/zone"));
             return None;
         };
         let zone = dns.zone.trim_end_matches('.');
@@ -471,7 +471,8 @@ impl Resolver<'_> {
                     .at(place, "")
                     .at(pool_place, format!("pool `{name}`"))
                     .help(format!("choose an address of `{name}`, or leave `ip` away"))
-                    .about(ip.to_string()),
+                    .about(ip.to_string())
+                    .follows(format!("/pools/{}/ips", escape(name))),
             );
         }
         Some(PoolUse { name: name.to_owned(), ip: Some(ip) })

@@ -239,6 +239,7 @@ fn nobody(from: &str, capability: &str, what: &str, need: &Need) -> Diagnostic {
         .at(need.place, need.reason.clone())
         .help(format!("add a service that brings it, or let one say `provides = [\"{capability}\"]`"))
         .about(capability)
+        .breaks(capability)
         .follows(capability)
         .follows(BRINGS)
 }
