@@ -27,8 +27,8 @@ pub struct UnitOutput {
     pub values: Option<Values>,
     /// Its files with objects, sorted by name.
     pub manifests: Vec<Manifest>,
-    /// Names of Secrets that come to be in its namespace.
-    pub secrets: Vec<String>,
+    /// Secrets that come to be with it, besides those of its manifests: namespace and name.
+    pub secrets: Vec<(String, String)>,
     /// Secrets it uses: namespace, name, place.
     pub secret_uses: Vec<(String, String, Place)>,
     /// Whether one of its templates was wrong, so that what is missing may follow from that.
@@ -108,7 +108,12 @@ pub fn unit(
     found: &mut Vec<Diagnostic>,
 ) -> UnitOutput {
     let unit = &plan.units[id];
-    let mut output = UnitOutput { release: made.release, secrets: made.secrets, ..UnitOutput::default() };
+    let mut output = UnitOutput {
+        release: made.release,
+        secrets: made.secrets,
+        secret_uses: made.secret_uses,
+        ..UnitOutput::default()
+    };
     for file in made.files {
         let body = Body::Made { objects: file.objects, pointer: file.pointer };
         output.manifests.push(Manifest { name: file.name, body });

@@ -353,16 +353,11 @@ pub fn secret_makers(model: &Model) -> BTreeMap<(String, String), Option<usize>>
     }
     for (id, output) in model.units.iter().enumerate() {
         let namespace = &model.plan.units[id].namespace;
-        for name in &output.secrets {
-            makers.insert((namespace.clone(), name.clone()), Some(id));
+        for made in &output.secrets {
+            makers.insert(made.clone(), Some(id));
         }
-        for (namespace, name) in output.documents().filter_map(|document| made_secret(document, namespace)) {
-            makers.insert((namespace, name), Some(id));
-        }
-        if let Some(tofu) = &model.plan.units[id].facets.tofu
-            && let Some(written) = &tofu.writes
-        {
-            makers.insert((namespace.clone(), written.clone()), Some(id));
+        for made in output.documents().filter_map(|document| made_secret(document, namespace)) {
+            makers.insert(made, Some(id));
         }
     }
     makers

@@ -128,7 +128,7 @@ fn certificate(context: &Context<'_>, made: &mut Made) {
         place,
         otherwise: Some(format!("the issuer `{issuer}`")),
     });
-    made.secrets.push(host.tls_secret.clone());
+    made.secrets.push((unit.namespace.clone(), host.tls_secret.clone()));
     let certificate = json!({
         "apiVersion": "cert-manager.io/v1",
         "kind": "Certificate",

@@ -29,7 +29,8 @@ pub fn make(context: &Context<'_>, made: &mut Made) {
     }
     let (source_namespace, source_name) =
         context.inventory.flux.source.split_once('/').unwrap_or(("flux-system", "flux-system"));
-    let namespace = context.plan.provider(GROUP).map_or(source_namespace, |id| &context.plan.units[id].namespace);
+    let controller = context.plan.provider(GROUP).map(|id| context.plan.units[id].namespace.clone());
+    let namespace = controller.unwrap_or_else(|| source_namespace.to_owned());
     let mut spec = json!({
         "interval": crate::plan::duration::write(unit.interval),
         "path": format!("./{}", crate::delivery::below_repository(&context.inventory.repo.path, &tofu.dir)),
@@ -39,9 +40,13 @@ pub fn make(context: &Context<'_>, made: &mut Made) {
         spec["approvePlan"] = json!("auto");
     }
     if let Some(secret) = &tofu.vars_from {
+        let at = pointer.strip_suffix("/sso/tofu").map_or_else(|| pointer.clone(), |service| format!("{service}/sso"));
+        let place = context.root.place_of(&format!("{at}/vars-from"), Part::Value);
+        made.secret_uses.push((namespace.clone(), secret.clone(), place));
         spec["varsFrom"] = json!([{ "kind": "Secret", "name": secret }]);
     }
     if let Some(secret) = &tofu.writes {
+        made.secrets.push((namespace.clone(), secret.clone()));
         spec["writeOutputsToSecret"] = json!({ "name": secret });
     }
     let object = json!({
