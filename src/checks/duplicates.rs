@@ -85,7 +85,8 @@ fn hosts(model: &Model, found: &mut Vec<Diagnostic>) {
             .at(place(other), format!("`{}` has it first", other.label()))
             .note("two Ingresses for one host take turns at random")
             .help("give one of them another host")
-            .about(&host.fqdn),
+            .about(&host.fqdn)
+                .breaks(format!("object Certificate.cert-manager.io:{}/{}", unit.namespace, host.tls_secret)),
         );
     }
 }

@@ -4,6 +4,7 @@ use crate::{
     code,
     compile::Model,
     diagnostic::{Diagnostic, nearest},
+    node::escape,
     source::{Place, Sources, Span},
 };
 
@@ -18,7 +19,12 @@ pub fn check(model: &Model, sources: &Sources, found: &mut Vec<Diagnostic>) {
         let place = Place { source: *source, span: Span::new(0, text.lines().next().map_or(0, str::len)) };
         let finding =
             Diagnostic::new(code!("template-unused"), format!("nothing uses `{path}`")).at(place, "").about(path);
-        found.push(finding.help(way_out(model, path)));
+        let finding = finding.help(way_out(model, path));
+        // A service that could not be read has templates all the same.
+        found.push(match path.split('/').nth(2).filter(|_| path.starts_with("templates/services/")) {
+            Some(service) => finding.follows(format!("/services/{}", escape(service))),
+            None => finding,
+        });
     }
 }
 

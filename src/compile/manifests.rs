@@ -13,6 +13,7 @@ use crate::{
     inventory::Inventory,
     node::{Kind, Node},
     plan::{Plan, UnitId},
+    references::SecretUse,
     source::{Place, SourceId, Sources, Span},
     template::Context,
     yaml,
@@ -29,8 +30,8 @@ pub struct UnitOutput {
     pub manifests: Vec<Manifest>,
     /// Names of Secrets that come to be in its namespace.
     pub secrets: Vec<String>,
-    /// Secrets it uses: namespace, name, place.
-    pub secret_uses: Vec<(String, String, Place)>,
+    /// Secrets it uses, each with its namespace.
+    pub secret_uses: Vec<SecretUse>,
     /// Whether one of its templates was wrong, so that what is missing may follow from that.
     pub broken: bool,
 }
@@ -121,6 +122,7 @@ pub fn unit(
         let before = found.len();
         let rendered = render(inputs, &path, facts, sources, found);
         output.broken |= found.len() > before;
+        follow_facets(&mut found[before..], unit);
         let Some(source) = rendered else { continue };
         if stem == "values.yaml" || stem == "values.yml" {
             values(&mut output, source, &path, &unit.label(), sources, found);
@@ -130,6 +132,22 @@ pub fn unit(
     }
     output.manifests.sort_by(|one, other| one.name.cmp(&other.name));
     output
+}
+
+/// A template cannot use a host or a pool that the inventory has wrong: that follows from the fault there.
+fn follow_facets(findings: &mut [Diagnostic], unit: &crate::plan::Unit) {
+    let broken = [
+        ("host", unit.facets.host.is_some() && unit.host.is_none()),
+        ("pool", unit.facets.pool.is_some() && unit.pool.is_none()),
+    ];
+    for finding in findings.iter_mut().filter(|finding| finding.code == code!("template-undefined")) {
+        for (facet, _) in broken.iter().filter(|(_, is_broken)| *is_broken) {
+            if finding.message.starts_with(&format!("`{facet}.")) || finding.message.starts_with(&format!("`{facet}`"))
+            {
+                finding.follows = Some(format!("{}/{facet}", unit.pointer));
+            }
+        }
+    }
 }
 
 impl Inputs {
@@ -195,6 +213,7 @@ fn values(
     }
     let mut reading = yaml::read(source, text);
     let failed = !reading.diagnostics.is_empty();
+    output.broken |= failed;
     found.append(&mut reading.diagnostics);
     let mut documents = reading.documents.into_iter();
     match (documents.next(), documents.next()) {
@@ -248,6 +267,8 @@ pub fn solvers(
             continue;
         };
         inputs.used.insert(path.clone());
+        // A solver that is wrong is there all the same.
+        solvers.insert(stem.to_owned(), Value::Null);
         let Some(source) = render(inputs, &path, facts.shared(), sources, found) else { continue };
         let reading = yaml::read(source, &sources.get(source).text);
         found.extend(reading.diagnostics);
