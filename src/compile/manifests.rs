@@ -11,8 +11,8 @@ use crate::{
     facets::{Made, Release},
     facts::Facts,
     inventory::Inventory,
-    node::{Kind, Node},
-    plan::{Plan, UnitId},
+    node::{Kind, Node, escape},
+    plan::{Plan, Unit, UnitId},
     references::SecretUse,
     source::{Place, SourceId, Sources, Span},
     template::Context,
@@ -122,7 +122,7 @@ pub fn unit(
         let before = found.len();
         let rendered = render(inputs, &path, facts, sources, found);
         output.broken |= found.len() > before;
-        follow_facets(&mut found[before..], unit);
+        follow_facets(&mut found[before..], unit, plan, inventory);
         let Some(source) = rendered else { continue };
         if stem == "values.yaml" || stem == "values.yml" {
             values(&mut output, source, &path, &unit.label(), sources, found);
@@ -135,17 +135,22 @@ pub fn unit(
 }
 
 /// A template cannot use a host or a pool that the inventory has wrong: that follows from the fault there.
-fn follow_facets(findings: &mut [Diagnostic], unit: &crate::plan::Unit) {
-    let broken = [
-        ("host", unit.facets.host.is_some() && unit.host.is_none()),
-        ("pool", unit.facets.pool.is_some() && unit.pool.is_none()),
-    ];
+fn follow_facets(findings: &mut [Diagnostic], unit: &Unit, plan: &Plan, inventory: &Inventory) {
+    let host = (unit.facets.host.is_some() && unit.host.is_none()).then(|| format!("{}/host", unit.pointer));
+    let pool = unit.facets.pool.as_ref().filter(|_| unit.pool.is_none()).map(|name| {
+        // The pool itself may be wrong, or only its use.
+        let is_wrong = inventory.pools.contains_key(name) && !plan.addresses.pools.contains_key(name);
+        if is_wrong { format!("/pools/{}", escape(name)) } else { format!("{}/pool", unit.pointer) }
+    });
     for finding in findings.iter_mut().filter(|finding| finding.code == code!("template-undefined")) {
-        for (facet, _) in broken.iter().filter(|(_, is_broken)| *is_broken) {
-            if finding.message.starts_with(&format!("`{facet}.")) || finding.message.starts_with(&format!("`{facet}`"))
-            {
-                finding.follows = Some(format!("{}/{facet}", unit.pointer));
-            }
+        let name = finding.message.trim_start_matches('`').split(['.', '`']).next();
+        let cause = match name {
+            Some("host") => &host,
+            Some("pool") => &pool,
+            _ => &None,
+        };
+        if cause.is_some() {
+            finding.follows.clone_from(cause);
         }
     }
 }

@@ -136,6 +136,7 @@ pub fn compile(world: &dyn World, options: &Options) -> Result<Compiled, Error> 
         check(&model, &sources, &mut found);
     }
     model.inputs.translate(&mut found, &sources);
+    inventory::follow_unreadable(source, &reading.unreadable, &mut found);
     let mut found = checks::allow(&model, found);
     if let Some(date) = options.as_of {
         checks::expired(&model, date, &mut found);

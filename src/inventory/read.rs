@@ -26,6 +26,8 @@ pub struct Reading {
     pub inventory: Option<Inventory>,
     /// The profile that was applied.
     pub profile: Option<String>,
+    /// Stretches of the text that a syntax error makes doubtful.
+    pub unreadable: Vec<Span>,
     /// Everything wrong with its form.
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -44,9 +46,9 @@ pub fn read(source: SourceId, text: &str, profile: Option<&str>) -> Reading {
     }
     let mut value = root.to_json();
     structure(&root, text, &mut value, &mut diagnostics);
-    follow_unreadable(&unreadable, &mut diagnostics);
+    follow_unreadable(source, &unreadable, &mut diagnostics);
     let inventory = serde_json::from_value(value).ok();
-    Reading { root, inventory, profile, diagnostics }
+    Reading { root, inventory, profile, unreadable, diagnostics }
 }
 
 /// The stretches of text that a syntax error makes doubtful: its line, on to the next table if the error is in a table's
@@ -56,7 +58,9 @@ fn unreadable(text: &str, diagnostics: &mut Vec<Diagnostic>) -> Vec<Span> {
     let all = std::mem::take(diagnostics);
     for finding in all {
         let Some(start) = finding.labels.first().map(|label| label.place.span.start as usize) else { continue };
-        if stretches.last().is_some_and(|stretch| start < stretch.end as usize) {
+        let line = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
+        // A table's name that is itself at fault did not end the stretch before it.
+        if stretches.last().is_some_and(|stretch| line <= stretch.end as usize) {
             if finding.code == code!("toml-syntax") {
                 let end = next_table(text, start);
                 let stretch = stretches.last_mut().expect("it was looked at above");
@@ -70,11 +74,17 @@ fn unreadable(text: &str, diagnostics: &mut Vec<Diagnostic>) -> Vec<Span> {
             diagnostics.push(finding);
             continue;
         }
-        let begin = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
         let is_alone = finding.edit.is_some();
-        let end = if is_alone { line_end(text, start) } else { next_table(text, start) };
-        stretches.push(Span::new(begin, end));
-        diagnostics.push(finding.breaks(UNREADABLE).breaks(format!("{UNREADABLE}:{begin}")));
+        let end = if is_alone { line_end(text, start).saturating_sub(1) } else { next_table(text, start) };
+        stretches.push(Span::new(line, end));
+        diagnostics.push(finding.breaks(UNREADABLE).breaks(format!("{UNREADABLE}:{line}")));
+    }
+    let first_errors = diagnostics.iter_mut().filter(|finding| finding.code == code!("toml-syntax"));
+    for (finding, stretch) in first_errors.zip(&stretches) {
+        // Tables that begin in the stretch may be lost: whoever names them does so rightly.
+        let tables = text[stretch.range()].lines().filter(|line| line.starts_with('['));
+        let lost = tables.map(|line| format!("/{}", line.trim().trim_matches(['[', ']']).replace('.', "/")));
+        finding.breaks.extend(lost);
     }
     stretches
 }
@@ -95,13 +105,14 @@ fn next_table(text: &str, at: usize) -> usize {
     text[from..].find("\n[").map_or(text.len(), |newline| from + newline + 1)
 }
 
-/// What is wrong with the form of a doubtful stretch, and a key that is missing anywhere, follows from the syntax error.
-fn follow_unreadable(unreadable: &[Span], diagnostics: &mut [Diagnostic]) {
+/// What is wrong in a doubtful stretch, and a key that is missing anywhere, follows from the syntax error.
+pub fn follow_unreadable(inventory: SourceId, unreadable: &[Span], diagnostics: &mut [Diagnostic]) {
     if unreadable.is_empty() {
         return;
     }
     for finding in diagnostics.iter_mut().filter(|finding| finding.code != code!("toml-syntax")) {
-        let Some(start) = finding.labels.first().map(|label| label.place.span.start) else { continue };
+        let place = finding.labels.first().map(|label| label.place).filter(|place| place.source == inventory);
+        let Some(start) = place.map(|place| place.span.start) else { continue };
         if finding.code == code!("key-missing") {
             finding.follows = Some(UNREADABLE.to_owned());
         } else if let Some(stretch) = unreadable.iter().find(|stretch| stretch.start <= start && start < stretch.end) {

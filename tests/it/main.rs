@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails where it stands")]
 
 mod emit;
+mod findings_b;
 mod kill;
 mod pages;
 mod sealing;
