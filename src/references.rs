@@ -30,6 +30,13 @@ pub struct SecretUse {
     pub is_certain: bool,
 }
 
+impl SecretUse {
+    /// A use that the inventory itself declares.
+    pub fn certain(namespace: &str, name: &str, place: Place) -> Self {
+        SecretUse { namespace: Some(namespace.to_owned()), name: name.to_owned(), place, is_certain: true }
+    }
+}
+
 /// What holds for a whole document.
 struct Within<'d> {
     namespace: Option<&'d str>,

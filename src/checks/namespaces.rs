@@ -4,6 +4,7 @@ use crate::{
     code,
     compile::{Body, Model, objects},
     diagnostic::{Diagnostic, nearest},
+    inventory::BRINGS,
     node::{Kind, Node},
     source::Sources,
 };
@@ -51,14 +52,19 @@ fn missing(model: &Model, written: &Node) -> Option<Diagnostic> {
         return None;
     }
     // Everything in it lacks the same Namespace.
-    let cause = format!("/services/{name}");
+    let cause = format!("Namespace:{name}");
     let finding = Diagnostic::new(code!("namespace-missing"), format!("nobody makes the namespace `{name}`"))
         .at(written.place, "")
         .about(&owned)
         .breaks(&cause)
-        .follows(cause);
+        .follows(cause)
+        .follows(format!("/services/{name}"))
+        .follows(format!("namespace/{name}"))
+        .follows(BRINGS);
     Some(match nearest(name, model.plan.namespaces.keys().map(String::as_str)) {
         Some(near) => finding.help(format!("did you mean `{near}`?")),
-        None => finding.help(format!("give a service `namespace = \"{name}\"`, or say who owns it: `owns = [\"{owned}\"]`")),
+        None => {
+            finding.help(format!("give a service `namespace = \"{name}\"`, or say who owns it: `owns = [\"{owned}\"]`"))
+        }
     })
 }

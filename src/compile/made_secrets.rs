@@ -25,19 +25,14 @@ pub fn secret_makers(model: &Model) -> BTreeMap<(String, String), Option<usize>>
     }
     for (id, output) in model.units.iter().enumerate() {
         let namespace = &model.plan.units[id].namespace;
-        for name in &output.secrets {
-            makers.insert((namespace.clone(), name.clone()), Some(id));
+        for made in &output.secrets {
+            makers.insert(made.clone(), Some(id));
         }
         for document in output.documents() {
             of_manifest(document, namespace, |secret| _ = makers.insert(secret, Some(id)));
         }
         if let Some(values) = &output.values {
             of_values(&values.root, namespace, |secret| _ = makers.insert(secret, Some(id)));
-        }
-        if let Some(tofu) = &model.plan.units[id].facets.tofu
-            && let Some(written) = &tofu.writes
-        {
-            makers.insert((namespace.clone(), written.clone()), Some(id));
         }
     }
     makers

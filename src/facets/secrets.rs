@@ -15,7 +15,7 @@ use crate::{
 pub fn make(context: &Context<'_>, made: &mut Made) {
     for (name, secret) in &context.unit.facets.secrets {
         let pointer = context.pointer(&format!("secrets/{}", escape(name)));
-        made.secrets.push(name.clone());
+        made.secrets.push((context.unit.namespace.clone(), name.clone()));
         match (secret.sealed.is_empty(), secret.external.is_empty()) {
             (false, true) => sealed(context, made, name, secret, &pointer),
             (true, false) => external(context, made, name, secret, &pointer),
@@ -159,8 +159,10 @@ fn external(context: &Context<'_>, made: &mut Made, name: &str, secret: &SecretE
             "data": secret.external.iter().map(item).collect::<Vec<Value>>(),
         })
     };
+    // External Secrets 0.16 brought `v1`; before it there was only `v1beta1`.
+    let old = context.plan.chart_version("api/external-secrets.io").is_some_and(|version| version < (0, 16));
     objects.push(json!({
-        "apiVersion": "external-secrets.io/v1",
+        "apiVersion": if old { "external-secrets.io/v1beta1" } else { "external-secrets.io/v1" },
         "kind": "ExternalSecret",
         "metadata": { "name": name, "namespace": namespace },
         "spec": spec,

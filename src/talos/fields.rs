@@ -468,7 +468,7 @@ pub(super) fn size_in_bytes(text: &str) -> Option<u64> {
 
 /// A size as the official encoder writes it: with a unit when none of its digits is lost.
 fn size_as_written(bytes: u64) -> Value {
-    if bytes % 1000 == 0 && bytes > 0 {
+    if bytes.is_multiple_of(1000) && bytes > 0 {
         let units = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
         let mut factor = 1_u64;
         let mut unit = 0;
@@ -478,9 +478,9 @@ fn size_as_written(bytes: u64) -> Value {
         }
         // One decimal below ten units, none above.
         let tenths = factor / 10;
-        let text = if unit > 0 && bytes / factor < 10 && bytes % tenths == 0 {
+        let text = if unit > 0 && bytes / factor < 10 && bytes.is_multiple_of(tenths) {
             Some(format!("{}.{} {}", bytes / factor, bytes % factor / tenths, units[unit]))
-        } else if bytes % factor == 0 && (unit == 0 || bytes / factor >= 10) {
+        } else if bytes.is_multiple_of(factor) && (unit == 0 || bytes / factor >= 10) {
             Some(format!("{} {}", bytes / factor, units[unit]))
         } else {
             None
@@ -581,7 +581,7 @@ mod tests {
             match kind {
                 Type::Struct(name) => assert!(table.structs.contains_key(name), "{name}"),
                 Type::Pointer(inner) | Type::List(inner) | Type::Keyed(_, inner) | Type::Map(inner) => {
-                    check(table, inner)
+                    check(table, inner);
                 }
                 _ => {}
             }

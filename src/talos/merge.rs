@@ -43,6 +43,8 @@ pub(super) fn merge(table: &Table, kind: &Type, left: &mut Value, right: &Value)
     Merge { table }.value(kind, false, left, Some(right), &Trail::default())
 }
 
+const NOTHING: &str = "an item of this list is nothing, and Talos looks into every item";
+
 struct Merge<'t> {
     table: &'t Table,
 }
@@ -97,7 +99,7 @@ impl Merge<'_> {
                 *left = right.clone();
                 Ok(())
             }
-            Type::Free => self.free(left, right, at),
+            Type::Free => free(left, right, at),
             Type::Url => {
                 *left = Value::from(merged_url(left.as_str().unwrap_or(""), right.as_str().unwrap_or("")));
                 Ok(())
@@ -150,7 +152,6 @@ impl Merge<'_> {
             *left = Value::Array(Vec::new());
         }
         let (Value::Array(left), Value::Array(right)) = (left, right) else { return Ok(()) };
-        const NOTHING: &str = "an item of this list is nothing, and Talos looks into every item";
         for (index, item) in right.iter().enumerate() {
             let searched = keys.len() == 1 || keys.iter().any(|key| !item[key].is_null());
             if item.is_null() || searched && left.iter().any(Value::is_null) {
@@ -170,7 +171,7 @@ impl Merge<'_> {
             Type::Pointer(inner) => inner,
             inner => inner,
         };
-        let Type::Struct(struct_name) = &*struct_name else { return false };
+        let Type::Struct(struct_name) = struct_name else { return false };
         for key in keys {
             let kind = &self.table.field(struct_name, key).expect("keys are fields").kind;
             let empty = is_zero(self.table, kind, right.get(key));
@@ -203,40 +204,40 @@ impl Merge<'_> {
         }
         Ok(())
     }
+}
 
-    /// Free-form values know no types: what is there must be of the same kind.
-    fn free(&self, left: &mut Value, right: &Value, at: &Trail) -> Result<(), Conflict> {
-        if left.is_null() {
-            *left = right.clone();
-            return Ok(());
-        }
-        match (&mut *left, right) {
-            (Value::Object(left), Value::Object(right)) => {
-                for (key, value) in right {
-                    match left.get_mut(key).filter(|known| !known.is_null()) {
-                        Some(known) => self.free(known, value, &at.key(key))?,
-                        None => {
-                            left.insert(key.clone(), value.clone());
-                        }
+/// Free-form values know no types: what is there must be of the same kind.
+fn free(left: &mut Value, right: &Value, at: &Trail) -> Result<(), Conflict> {
+    if left.is_null() {
+        *left = right.clone();
+        return Ok(());
+    }
+    match (&mut *left, right) {
+        (Value::Object(left), Value::Object(right)) => {
+            for (key, value) in right {
+                match left.get_mut(key).filter(|known| !known.is_null()) {
+                    Some(known) => free(known, value, &at.key(key))?,
+                    None => {
+                        left.insert(key.clone(), value.clone());
                     }
                 }
             }
-            (Value::Array(_), Value::Array(_)) => append(left, right),
-            (Value::Bool(_), Value::Bool(_)) => *left = right.clone(),
-            (Value::String(_), Value::String(text)) => {
-                if !text.is_empty() {
-                    *left = right.clone();
-                }
-            }
-            (Value::Number(old), Value::Number(new)) if old.is_f64() == new.is_f64() => {
-                if new.as_f64() != Some(0.0) {
-                    *left = right.clone();
-                }
-            }
-            _ => return Err(at.conflict("Talos merges free-form values only with values of the same kind")),
         }
-        Ok(())
+        (Value::Array(_), Value::Array(_)) => append(left, right),
+        (Value::Bool(_), Value::Bool(_)) => *left = right.clone(),
+        (Value::String(_), Value::String(text)) => {
+            if !text.is_empty() {
+                *left = right.clone();
+            }
+        }
+        (Value::Number(old), Value::Number(new)) if old.is_f64() == new.is_f64() => {
+            if new.as_f64() != Some(0.0) {
+                *left = right.clone();
+            }
+        }
+        _ => return Err(at.conflict("Talos merges free-form values only with values of the same kind")),
     }
+    Ok(())
 }
 
 fn append(left: &mut Value, right: &Value) {

@@ -39,7 +39,7 @@ pub(super) fn apply(documents: &mut Vec<Document>, patches: &[Patch], contract: 
     for patch in patches {
         match patch.documents.as_slice() {
             [Node { kind: Kind::List(operations), place }] => {
-                apply_operations(documents, operations, *place, contract, &mut found)
+                apply_operations(documents, operations, *place, contract, &mut found);
             }
             _ => apply_merge(documents, &patch.documents, table, &mut found),
         }
@@ -403,15 +403,12 @@ fn apply_operations(
     let root = &table.document(&document.kind).expect("documents have known kinds").root;
     let mut value = fields::write(table, root, Some(&document.value));
     for operation in operations {
-        let parsed = match serde_json::from_value::<json_patch::PatchOperation>(operation.to_json()) {
-            Ok(parsed) => parsed,
-            Err(_) => {
-                found.push(
-                    failed("this is not a JSON 6902 operation".to_owned(), operation.place)
-                        .help("an operation has `op`, `path` and, for `add`, `replace` and `test`, a `value`"),
-                );
-                return;
-            }
+        let Ok(parsed) = serde_json::from_value::<json_patch::PatchOperation>(operation.to_json()) else {
+            found.push(
+                failed("this is not a JSON 6902 operation".to_owned(), operation.place)
+                    .help("an operation has `op`, `path` and, for `add`, `replace` and `test`, a `value`"),
+            );
+            return;
         };
         if json_patch::patch(&mut value, &[parsed]).is_err() {
             let path = operation.get("path").and_then(Node::as_str).unwrap_or_default();

@@ -272,6 +272,11 @@ fn literal(text: &str, indent: usize) -> String {
     // A first line that starts with space hides where the block starts.
     let hint = if text.starts_with([' ', '\n']) { "4" } else { "" };
     let mut out = format!("|{hint}{chomping}");
+    // The library loses a first empty line, and the ID is of what it writes.
+    let text = text.strip_prefix('\n').unwrap_or(text);
+    if text.is_empty() {
+        return out;
+    }
     for line in text.strip_suffix('\n').unwrap_or(text).split('\n') {
         out.push('\n');
         if !line.is_empty() {
@@ -299,7 +304,7 @@ fn double_quoted(text: &str) -> String {
             '\u{1b}' => out.push_str("\\e"),
             '\u{85}' => out.push_str("\\N"),
             '\u{feff}' => out.push_str("\\uFEFF"),
-            letter if letter.is_control() => out.push_str(&format!("\\x{:02X}", u32::from(letter))),
+            letter if letter.is_control() => out.push_str(&hexadecimal(letter)),
             letter => out.push(letter),
         }
     }
@@ -307,12 +312,16 @@ fn double_quoted(text: &str) -> String {
     out
 }
 
+fn hexadecimal(letter: char) -> String {
+    format!("\\x{:02X}", u32::from(letter))
+}
+
 /// Would a reader take the plain text for a number, a boolean, nothing or a date?
 fn reads_as_something_else(text: &str) -> bool {
     const WORDS: &[&str] = &[
-        "", "~", "null", "Null", "NULL", "true", "True", "TRUE", "false", "False", "FALSE", "<<", "y", "Y", "yes",
-        "Yes", "YES", "on", "On", "ON", "n", "N", "no", "No", "NO", "off", "Off", "OFF", ".nan", ".NaN", ".NAN",
-        ".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF", "-.inf", "-.Inf", "-.INF",
+        "", "~", "null", "Null", "NULL", "true", "True", "TRUE", "false", "False", "FALSE", "y", "Y", "yes", "Yes",
+        "YES", "on", "On", "ON", "n", "N", "no", "No", "NO", "off", "Off", "OFF", ".nan", ".NaN", ".NAN", ".inf",
+        ".Inf", ".INF", "+.inf", "+.Inf", "+.INF", "-.inf", "-.Inf", "-.INF",
     ];
     WORDS.contains(&text) || is_integer(text) || is_float(text) || is_base_60(text) || is_date(text)
 }
@@ -374,9 +383,33 @@ fn is_base_60(text: &str) -> bool {
     })
 }
 
+/// `2026-11-21`, `2026-11-21 10:00:00`, `2026-11-21T10:00:00Z`, `2026-11-21T10:00:00+02:00`.
 fn is_date(text: &str) -> bool {
-    let Some(date) = text.get(..10) else { return is_short_date(text) };
-    is_short_date(date) && (text.len() == 10 || text[10..].starts_with(['T', 't', ' '])) || is_short_date(text)
+    let Some((date, time)) = text.split_once(['T', 't', ' ']) else { return is_short_date(text) };
+    if text.contains(' ') {
+        return is_short_date(date) && is_time(time);
+    }
+    let zone = time.find(['Z', '+', '-']).map(|at| time.split_at(at));
+    let is_zone = |zone: &str| {
+        zone == "Z"
+            || zone[1..].len() == 5
+                && zone[1..].split_once(':').is_some_and(|(hours, minutes)| is_time(&format!("{hours}:{minutes}:0")))
+    };
+    is_short_date(date) && zone.is_some_and(|(time, zone)| is_time(time) && is_zone(zone))
+}
+
+/// `10:00:00`, with a fraction or without.
+fn is_time(text: &str) -> bool {
+    let (text, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let parts: Vec<&str> = text.split(':').collect();
+    let number = |part: &str, below: u32| {
+        (1..=2).contains(&part.len())
+            && part.bytes().all(|byte| byte.is_ascii_digit())
+            && part.parse::<u32>().is_ok_and(|value| value < below)
+    };
+    matches!(parts.as_slice(), [hour, minute, second] if number(hour, 24) && number(minute, 60) && number(second, 60))
+        && !fraction.is_empty()
+        && fraction.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn is_short_date(text: &str) -> bool {

@@ -14,7 +14,7 @@ use super::{
     patch::{LEGACY, Patch},
     secrets::has_marker,
 };
-use crate::{code, diagnostic::Diagnostic, node::Part, source::Place};
+use crate::{code, diagnostic::Diagnostic, node::Node, source::Place};
 
 /// Finds what Talos would refuse. A fault that a patch brought points at the patch.
 pub fn validate(documents: &[Value], patches: &[Patch]) -> Vec<Diagnostic> {
@@ -84,17 +84,24 @@ impl Fault {
     /// The last patch that writes the field. Items of lists are not followed: their places shift when lists are appended.
     fn place(&self, patches: &[Patch]) -> Option<Place> {
         let keys = self.path.split('[').next().unwrap_or_default();
-        let pointer = keys
-            .split('.')
-            .filter(|key| !key.is_empty())
-            .fold(String::new(), |pointer, key| format!("{pointer}/{key}"));
         patches.iter().rev().flat_map(|patch| patch.documents.iter().rev()).find_map(|node| {
             let kind = node.get("kind").and_then(|kind| kind.as_str()).unwrap_or(LEGACY);
             let name = node.get("name").and_then(|name| name.as_str()).unwrap_or_default();
             let mine = kind == self.kind && (kind == LEGACY || name == self.name);
-            (mine && node.pointer(&pointer).is_some()).then(|| node.place_of(&pointer, Part::Value))
+            if mine { below(node, keys) } else { None }
         })
     }
+}
+
+/// The place of the value at a path whose keys may have dots of their own.
+fn below(node: &Node, path: &str) -> Option<Place> {
+    if path.is_empty() {
+        return Some(node.place);
+    }
+    node.entries().iter().find_map(|entry| match path.strip_prefix(&entry.key)? {
+        "" => Some(entry.value.place),
+        rest => below(&entry.value, rest.strip_prefix('.')?),
+    })
 }
 
 fn configuration(document: &Value, faults: &mut Faults) {
@@ -256,7 +263,7 @@ fn device(at: &str, device: &Value, is_member: bool, faults: &mut Faults) {
     let selector = &device["deviceSelector"];
     match (name.is_empty(), selector.is_null()) {
         (true, true) => {
-            faults.add(at, "an interface has neither name nor selector", "write `interface` or `deviceSelector`")
+            faults.add(at, "an interface has neither name nor selector", "write `interface` or `deviceSelector`");
         }
         (false, false) => faults.add(
             at,
