@@ -95,7 +95,7 @@ fn a_malformed_pool_is_one_finding_with_the_template_that_uses_it() {
     let template = format!("{}data:\n  ip: {{{{ pool.ip }}}}\n", config_map("web", "web"));
     assert_eq!(
         found(services, &[("templates/services/web/config.yaml.j2", &template)]),
-        ["inventory.toml:11:13: error[address-malformed]: `10.0.0.1000` is not an IP address"]
+        ["inventory.toml:11:25: error[address-malformed]: `10.0.0.1000` is not an IP address"]
     );
 }
 
