@@ -65,6 +65,8 @@ pub struct Diagnostic {
     pub breaks: Vec<String>,
     /// What this finding might not exist without, in the words of somebody's `breaks`. A pointer also follows from what lies above it.
     pub follows: Vec<String>,
+    /// Whether the lines at its places hold a secret, and are named but not shown.
+    pub hidden: bool,
     /// Findings folded under this one because they follow from it.
     pub followers: usize,
 }
@@ -83,6 +85,7 @@ impl Diagnostic {
             subject: None,
             breaks: Vec::new(),
             follows: Vec::new(),
+            hidden: false,
             followers: 0,
         }
     }
@@ -133,6 +136,13 @@ impl Diagnostic {
     #[must_use]
     pub fn follows(mut self, what: impl Into<String>) -> Self {
         self.follows.push(what.into());
+        self
+    }
+
+    /// Says that the lines at its places hold a secret: no report shows them.
+    #[must_use]
+    pub fn hidden(mut self) -> Self {
+        self.hidden = true;
         self
     }
 

@@ -87,7 +87,8 @@ fn hosts(model: &Model, found: &mut Vec<Diagnostic>) {
             .at(place(other), format!("`{}` has it first", other.label()))
             .note("which of them answers is up to the ingress controller")
             .help("give one of them another host")
-            .about(&host.fqdn),
+            .about(&host.fqdn)
+                .breaks(format!("object Certificate.cert-manager.io:{}/{}", unit.namespace, host.tls_secret)),
         );
     }
 }

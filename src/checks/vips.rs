@@ -36,7 +36,7 @@ pub fn check(model: &Model, _: &Sources, found: &mut Vec<Diagnostic>) {
         let network = model.plan.addresses.network_of(vip.ip);
         for (node, machine) in &model.plan.addresses.nodes {
             let holds = machine.role == Role::Controlplane && (vip.nodes.is_empty() || vip.nodes.contains(node));
-            let Some((own, _)) = machine.ip.filter(|_| holds).and_then(|ip| model.plan.addresses.network_of(ip)) else {
+            let Some((own, own_network)) = machine.ip.filter(|_| holds).and_then(|ip| model.plan.addresses.network_of(ip)) else {
                 continue;
             };
             if let Some((other, _)) = network.filter(|(other, _)| *other != own) {
@@ -48,7 +48,8 @@ pub fn check(model: &Model, _: &Sources, found: &mut Vec<Diagnostic>) {
                     .at(model.place(&format!("{at}/ip"), Part::Value), "")
                     .at(model.place(&format!("/nodes/{}/ip", escape(node)), Part::Value), format!("in `{own}`"))
                     .note("a virtual address is announced on the link of its holder and is reachable only there")
-                    .help(format!("choose an address of `{own}`, or name holders in `{other}`"))
+                    .help(format!("choose an address of `{own}` ({})", own_network.cidr))
+                    .help("or say `by = \"external\"`, if a load balancer or a router holds it")
                     .about(vip.ip.to_string()),
                 );
                 break;

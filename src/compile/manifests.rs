@@ -13,6 +13,7 @@ use crate::{
     inventory::Inventory,
     node::{Kind, Node, escape},
     plan::{Plan, Unit, UnitId},
+    references::SecretUse,
     source::{Place, SourceId, Sources, Span},
     template::Context,
     yaml,
@@ -29,8 +30,8 @@ pub struct UnitOutput {
     pub manifests: Vec<Manifest>,
     /// Secrets that come to be with it, besides those of its manifests: namespace and name.
     pub secrets: Vec<(String, String)>,
-    /// Secrets it uses: namespace, name, place.
-    pub secret_uses: Vec<(String, String, Place)>,
+    /// Secrets it uses, each with its namespace.
+    pub secret_uses: Vec<SecretUse>,
     /// Whether one of its templates was wrong, so that what is missing may follow from that.
     pub broken: bool,
 }
@@ -213,6 +214,7 @@ fn values(
     }
     let mut reading = yaml::read(source, text);
     let failed = !reading.diagnostics.is_empty();
+    output.broken |= failed;
     found.append(&mut reading.diagnostics);
     let mut documents = reading.documents.into_iter();
     match (documents.next(), documents.next()) {
@@ -281,6 +283,8 @@ pub fn solvers(
             continue;
         };
         inputs.used.insert(path.clone());
+        // A solver that is wrong is there all the same.
+        solvers.insert(stem.to_owned(), Value::Null);
         let Some(source) = render(inputs, &path, facts.shared(), sources, found) else { continue };
         let reading = yaml::read(source, &sources.get(source).text);
         found.extend(reading.diagnostics);

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{Context, Made};
-use crate::{code, diagnostic::Diagnostic, inventory::Chart, node::Part};
+use crate::{code, diagnostic::Diagnostic, inventory::Chart, node::Part, references::SecretUse};
 
 /// A Helm release, before a delivery writes it.
 #[derive(Clone, Debug)]
@@ -46,7 +46,7 @@ pub fn make(context: &Context<'_>, made: &mut Made) {
     let Some(chart) = &context.unit.facets.chart else { return };
     if let Some(secret) = &chart.credentials {
         let place = context.place("chart/credentials", Part::Value);
-        made.secret_uses.push((context.unit.namespace.clone(), secret.clone(), place));
+        made.secret_uses.push(SecretUse::certain(&context.unit.namespace, secret, place));
     }
     match source(chart) {
         Ok(source) => {

@@ -18,6 +18,7 @@ use crate::{
     inventory::Inventory,
     node::{Node, Part},
     plan::{Plan, Unit, UnitId},
+    references::SecretUse,
     source::Place,
 };
 
@@ -67,7 +68,7 @@ pub struct Made {
     /// Secrets that come to be, as namespace and name.
     pub secrets: Vec<(String, String)>,
     /// Secrets that are used, as namespace, name and place.
-    pub secret_uses: Vec<(String, String, Place)>,
+    pub secret_uses: Vec<SecretUse>,
     /// What is wrong.
     pub findings: Vec<Diagnostic>,
 }

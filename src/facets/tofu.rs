@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{Context, Made, Need, What};
-use crate::{code, diagnostic::Diagnostic, inventory::BRINGS, node::Part, plan::Makes};
+use crate::{code, diagnostic::Diagnostic, inventory::BRINGS, node::Part, plan::Makes, references::SecretUse};
 
 const GROUP: &str = "api/infra.contrib.fluxcd.io";
 
@@ -42,7 +42,7 @@ pub fn make(context: &Context<'_>, made: &mut Made) {
     if let Some(secret) = &tofu.vars_from {
         let at = pointer.strip_suffix("/sso/tofu").map_or_else(|| pointer.clone(), |service| format!("{service}/sso"));
         let place = context.root.place_of(&format!("{at}/vars-from"), Part::Value);
-        made.secret_uses.push((namespace.clone(), secret.clone(), place));
+        made.secret_uses.push(SecretUse::certain(&namespace, secret, place));
         spec["varsFrom"] = json!([{ "kind": "Secret", "name": secret }]);
     }
     if let Some(secret) = &tofu.writes {

@@ -85,9 +85,27 @@ impl IpRange {
         ip.is_ipv4() == self.first.is_ipv4() && self.first <= ip && ip <= self.last
     }
 
+    /// What is left of it without another one: nothing, one range or two.
+    pub fn without(self, other: IpRange) -> Vec<IpRange> {
+        if !self.overlaps(other) {
+            return vec![self];
+        }
+        let before = (self.first < other.first).then(|| IpRange { first: self.first, last: step(other.first, -1) });
+        let after = (other.last < self.last).then(|| IpRange { first: step(other.last, 1), last: self.last });
+        before.into_iter().chain(after).collect()
+    }
+
     /// Whether two ranges share an address.
     pub fn overlaps(self, other: IpRange) -> bool {
         self.first.is_ipv4() == other.first.is_ipv4() && self.first <= other.last && other.first <= self.last
+    }
+}
+
+/// The next address, or the one before it.
+fn step(ip: IpAddr, by: i8) -> IpAddr {
+    match ip {
+        IpAddr::V4(ip) => IpAddr::V4(u32::from(ip).wrapping_add_signed(by.into()).into()),
+        IpAddr::V6(ip) => IpAddr::V6(u128::from(ip).wrapping_add_signed(by.into()).into()),
     }
 }
 

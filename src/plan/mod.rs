@@ -415,7 +415,8 @@ impl Resolver<'_> {
         let place = self.root.place_of(&at, Part::Value);
         let Some(dns) = &self.inventory.dns else {
             let finding = Diagnostic::new(code!("zone-missing"), format!("host `{host}` has no zone to lie in"));
-            let finding = finding.at(place, "").help("add `[dns]` with `zone = \"…\"`");
+            let zone = self.inventory.cluster.domain.as_deref().unwrap_or("example.com");
+            let finding = finding.at(place, "").help(format!("add `[dns]` with `zone = \"{zone}\"`"));
             self.diagnostics.push(finding.breaks(&at).breaks("/dns/zone").follows("/dns/zone"));
             return None;
         };
@@ -496,8 +497,12 @@ impl Resolver<'_> {
                     format!("namespace `{name}` is given two Pod Security levels"),
                 )
                 .at(self.root.place_of(&format!("{pointer}/pod-security"), Part::Value), "")
-                .at(self.root.place_of(&format!("{}/pod-security", known.pointer), Part::Value), "the other")
-                .help("services of one namespace share its level: write it once");
+                .at(
+                    self.root.place_of(&format!("{}/pod-security", known.pointer), Part::Value),
+                    format!("`{}` asks for this", known.pointer.trim_start_matches("/services/")),
+                )
+                .help("give both the same level, or one of them another `namespace`")
+                .about(owned);
                 self.diagnostics.push(finding);
             }
             (None, Some(level)) => {
@@ -533,6 +538,36 @@ impl Resolver<'_> {
         })
     }
 
+    fn unit_twice(&self, unit: &Unit, other: Option<&Unit>) -> Diagnostic {
+        let place = |unit: &Unit| match &unit.facets.unit {
+            Some(_) => self.root.place_of(&format!("{}/unit", unit.pointer), Part::Value),
+            None => self.root.place_of(&unit.pointer, Part::Key),
+        };
+        let what = |unit: &Unit| match &unit.phase {
+            Some(phase) => format!("phase `{phase}` of `{}`", unit.service),
+            None => format!("service `{}`", unit.service),
+        };
+        let Some(other) = other else {
+            return Diagnostic::new(code!("unit-twice"), format!("no service can have the unit `{}`", unit.name))
+                .at(place(unit), "")
+                .note(format!("`{}` is the name of a unit that every tree has", unit.name))
+                .help("pin another name with `unit = \"…\"`")
+                .about(&unit.name);
+        };
+        let message = format!("{} and {} are both unit `{}`", what(other), what(unit), unit.name);
+        let finding = Diagnostic::new(code!("unit-twice"), message)
+            .at(place(unit), "")
+            .at(place(other), "the other")
+            .about(&unit.name)
+            .breaks(format!("unit {}", unit.label()));
+        // A pinned name parts the units, but not their folders.
+        if unit.label() == other.label() {
+            finding.help("rename one of them")
+        } else {
+            finding.help("rename one of them, or pin another name with `unit = \"…\"`")
+        }
+    }
+
     /// Fills the tables of units by name and by what they bring; reports names given twice.
     fn index(&mut self, plan: &mut Plan) {
         let mut by_name: HashMap<String, UnitId> = HashMap::new();
@@ -541,18 +576,10 @@ impl Resolver<'_> {
             for capability in &unit.provides {
                 plan.providers.entry(capability.clone()).or_default().push(id);
             }
-            let twice = by_name.get(&unit.name).or_else(|| by_path.get(&unit.path())).copied();
+            let twice = by_path.get(&unit.path()).or_else(|| by_name.get(&unit.name)).copied();
             let reserved = unit.name == NAMESPACES || unit.name == "flux-system";
             if twice.is_some() || reserved {
-                let place = |unit: &Unit| self.root.place_of(&unit.pointer, Part::Key);
-                let mut finding = Diagnostic::new(code!("unit-twice"), format!("two units are called `{}`", unit.name))
-                    .at(place(unit), "");
-                finding = match twice {
-                    Some(other) => finding.at(place(&plan.units[other]), "the other"),
-                    None => finding.note(format!("`{}` is the name of a unit that every tree has", unit.name)),
-                };
-                self.diagnostics
-                    .push(finding.help("rename one, or pin its name with `unit = \"…\"`").about(&unit.name));
+                self.diagnostics.push(self.unit_twice(unit, twice.map(|other| &plan.units[other])));
             }
             by_name.entry(unit.name.clone()).or_insert(id);
             by_path.entry(unit.path()).or_insert(id);
@@ -562,9 +589,12 @@ impl Resolver<'_> {
 }
 
 fn name_malformed(name: &str, place: crate::source::Place, help: &str) -> Diagnostic {
-    Diagnostic::new(code!("name-malformed"), format!("`{name}` cannot be a name in Kubernetes"))
+    let finding = Diagnostic::new(code!("name-malformed"), format!("`{name}` cannot be a name in Kubernetes"))
         .at(place, "")
-        .help(help)
+        .help(help);
+    let near = name.to_lowercase().replace([' ', '_', '.'], "-");
+    let near = near.trim_matches('-');
+    if is_label(near) && near.len() <= 53 { finding.help(format!("did you mean `{near}`?")) } else { finding }
 }
 
 /// What a service passes on to its phases.

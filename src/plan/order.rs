@@ -235,9 +235,16 @@ fn unknown(plan: &Plan, inventory: &Inventory, from: &str, name: &str, place: Pl
 }
 
 fn nobody(from: &str, capability: &str, what: &str, need: &Need) -> Diagnostic {
+    let charts: Vec<String> = knowledge::charts_with(capability).map(|chart| format!("`{chart}`")).collect();
+    let charts = match charts.as_slice() {
+        [] => String::new(),
+        [chart] => format!(" (the chart {chart} does)"),
+        charts => format!(" (the charts {} do)", charts.join(", ")),
+    };
+    let way_out = format!("add a service that brings it{charts}, or let one say `provides = [\"{capability}\"]`");
     Diagnostic::new(code!("provider-missing"), format!("`{from}` needs {what}, which no service brings"))
         .at(need.place, need.reason.clone())
-        .help(format!("add a service that brings it, or let one say `provides = [\"{capability}\"]`"))
+        .help(way_out)
         .about(capability)
         .breaks(capability)
         .follows(capability)

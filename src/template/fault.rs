@@ -30,6 +30,10 @@ impl Templates {
         if innermost.kind() == ErrorKind::UndefinedError {
             range = name_at(&main.content, range);
         }
+        if innermost.kind() == ErrorKind::OutOfFuel {
+            // Which expression of the line took the last step means nothing.
+            range = line(&main.content, range.start);
+        }
         let place = Place { source: main.source, span: Span::new(range.start, range.end) };
         let mut diagnostic = self.describe(innermost, &main.content[range], context, place);
         let mut shown = BTreeSet::from([place]);
@@ -54,7 +58,13 @@ impl Templates {
             ErrorKind::UndefinedError => undefined(at_fault, context, place),
             ErrorKind::SyntaxError | ErrorKind::BadEscape => {
                 let message = if detail.is_empty() { "this is not template syntax".to_owned() } else { detail };
-                Diagnostic::new(code!("template-syntax"), message).at(place, "")
+                let closing = match message.rsplit_once(", expected ").map(|(_, expected)| expected) {
+                    Some("end of variable block") => Some("an expression ends with `}}`"),
+                    Some("end of block") => Some("a statement ends with `%}`"),
+                    _ => None,
+                };
+                let finding = Diagnostic::new(code!("template-syntax"), message).at(place, "");
+                closing.map_or(finding.clone(), |help| finding.help(help))
             }
             ErrorKind::OutOfFuel => {
                 let message = if detail.is_empty() { "rendering takes too many steps".to_owned() } else { detail };
@@ -153,7 +163,7 @@ fn range_of(text: &Text, error: &Error) -> Range<usize> {
 }
 
 /// The visible part of the line at an offset.
-pub(super) fn line(whole: &str, offset: usize) -> Range<usize> {
+pub(crate) fn line(whole: &str, offset: usize) -> Range<usize> {
     let start = whole[..offset].rfind('\n').map_or(0, |newline| newline + 1);
     let line = whole[start..].lines().next().unwrap_or("");
     let start = start + (line.len() - line.trim_start().len());

@@ -184,7 +184,7 @@ fn a_fault_is_at_its_characters() {
             "{% import '/etc/passwd' as p %}",
             "error[template-error]: this name leaves the folder `templates/` | import '/etc/passwd' as p | name a template by its path below `templates/`, without `.` and `..`".to_owned(),
         ),
-        ("{{ x }", "error[template-syntax]: unexpected `}`, expected end of variable block | } | ".to_owned()),
+        ("{{ x }", "error[template-syntax]: unexpected `}`, expected end of variable block | } | an expression ends with `}}`".to_owned()),
     ] {
         assert_eq!(head(text), expected, "{text}");
     }

@@ -6,6 +6,7 @@ mod architecture;
 mod docs;
 mod emit;
 mod findings;
+mod findings_b;
 mod help;
 mod kill;
 mod pages;
