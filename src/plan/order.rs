@@ -242,8 +242,8 @@ fn unknown(plan: &Plan, inventory: &Inventory, from: &str, name: &str, place: Pl
 
 /// The service whose phase a name would be.
 fn phase_of<'n>(plan: &Plan, name: &'n str) -> Option<(&'n str, &'n str)> {
-    let dashes = name.match_indices('-').map(|(dash, _)| (&name[..dash], &name[dash + 1..]));
-    dashes.filter(|(service, phase)| plan.services.contains_key(*service) && super::is_label(phase)).last()
+    let mut cut = name.rmatch_indices('-').map(|(dash, _)| (&name[..dash], &name[dash + 1..]));
+    cut.find(|(service, phase)| plan.services.contains_key(*service) && super::is_label(phase))
 }
 
 fn nobody(from: &str, capability: &str, what: &str, need: &Need) -> Diagnostic {
