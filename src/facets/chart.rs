@@ -103,7 +103,7 @@ fn source(chart: &Chart) -> Result<ChartSource, Incomplete> {
         (None, None, None, ..) => wrong(
             "has no source",
             "repo",
-            "add `repo = \"https://…\"`, or name an image with `oci` or a folder of this repository with `path` instead",
+            "add `repo = \"https://…\"`, or name a chart in a registry with `oci`, or a folder of this repository with `path`",
         ),
         (None, None, Some(_), Some(_), _) => {
             wrong("has a path and a name", "name", "leave `name` away: the chart in the folder has one")

@@ -3,7 +3,15 @@
 use serde_json::json;
 
 use super::{Context, Made, Need, What};
-use crate::{code, diagnostic::Diagnostic, inventory::BRINGS, node::Part};
+use crate::{code, diagnostic::Diagnostic, inventory::BRINGS, node::Part, plan::is_label};
+
+/// Whether a text is the number or the name of a Service's port (RFC 6335: up to 15 letters, digits and hyphens, one a letter).
+fn is_port(text: &str) -> bool {
+    if text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return text.parse::<u16>().is_ok_and(|port| port > 0);
+    }
+    is_label(text) && text.len() <= 15 && text.bytes().any(|byte| byte.is_ascii_lowercase())
+}
 
 /// Certificate and Ingress.
 pub fn make(context: &Context<'_>, made: &mut Made) {
@@ -37,8 +45,7 @@ pub fn make(context: &Context<'_>, made: &mut Made) {
     }
     let Some(backend) = &unit.facets.backend else { return };
     let at = context.place("backend", Part::Value);
-    let Some((service, port)) =
-        backend.split_once(':').filter(|(service, port)| !service.is_empty() && !port.is_empty())
+    let Some((service, port)) = backend.split_once(':').filter(|(service, port)| is_label(service) && is_port(port))
     else {
         made.findings.push(
             Diagnostic::new(code!("backend-malformed"), format!("backend `{backend}` is not `service:port`"))

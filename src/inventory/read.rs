@@ -562,12 +562,11 @@ pub const BRINGS: &str = "brings";
 fn brings_something(pointer: &str) -> bool {
     let steps: Vec<&str> = pointer.split('/').skip(1).collect();
     match steps.as_slice() {
-        ["services", _] | ["owners", _] => true,
+        ["services" | "owners", _] | ["owners", _, "owns", ..] => true,
         ["services", _, inner @ ..] => {
             let inner = if inner.first() == Some(&"phases") { inner.get(2..).unwrap_or_default() } else { inner };
             matches!(inner, ["chart"] | ["chart", "name" | "oci" | "path"] | ["provides", ..])
         }
-        ["owners", _, "owns", ..] => true,
         _ => false,
     }
 }

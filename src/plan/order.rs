@@ -230,8 +230,20 @@ fn unknown(plan: &Plan, inventory: &Inventory, from: &str, name: &str, place: Pl
     }
     match nearest(name, labels.iter().map(String::as_str)) {
         Some(near) => finding.edit(place, format!("\"{near}\""), format!("did you mean `{near}`?")),
-        None => finding.help(format!("add `[services.{name}]`, or leave it out of `depends`")),
+        None => finding.help(match phase_of(plan, name) {
+            Some((service, phase)) => {
+                format!("give [services.{service}] a phase `{phase}`, or leave it out of `depends`")
+            }
+            None if super::is_label(name) => format!("add `[services.{name}]`, or leave it out of `depends`"),
+            None => "leave it out of `depends`".to_owned(),
+        }),
     }
+}
+
+/// The service whose phase a name would be.
+fn phase_of<'n>(plan: &Plan, name: &'n str) -> Option<(&'n str, &'n str)> {
+    let mut cut = name.rmatch_indices('-').map(|(dash, _)| (&name[..dash], &name[dash + 1..]));
+    cut.find(|(service, phase)| plan.services.contains_key(*service) && super::is_label(phase))
 }
 
 fn nobody(from: &str, capability: &str, what: &str, need: &Need) -> Diagnostic {

@@ -116,6 +116,9 @@ fn a_fault_in_a_pool_is_found_at_its_range() {
     assert_eq!(pools("10.0.0.9-10.0.0.5"), ["inventory.toml:14:15: error[address-malformed]"]);
 }
 
+/// What is wrong, the inventory, its files, and where the one finding is.
+type Case<'c> = (&'c str, String, &'c [(&'c str, &'c str)], &'c str);
+
 /// One cause, one finding: each of these inventories has one fault, and much that depends on it.
 #[test]
 fn what_follows_from_a_fault_is_not_reported_beside_it() {
@@ -126,7 +129,7 @@ fn what_follows_from_a_fault_is_not_reported_beside_it() {
         format!("{tables}[services.edge]\nprovides = [{provides}]\n\n{}{}", web("one"), web("two"))
     };
     let pool = "[networks]\nnodes = { cidr = \"10.0.0.0/24\" }\n\n[pools]\nlan = { ips = \"10.0.0.240\" }\n";
-    let cases: &[(&str, String, &[(&str, &str)], &str)] = &[
+    let cases: &[Case<'_>] = &[
         (
             "a service without a name that Kubernetes takes",
             "[services.Vault]\n\n[services.web]\ndepends = [\"Vault\"]\n".into(),
@@ -236,5 +239,41 @@ fn what_follows_from_a_fault_is_not_reported_beside_it() {
         let expected =
             if expected.contains('/') { (*expected).to_owned() } else { format!("inventory.toml:{expected}") };
         assert_eq!(built(inventory, files), [expected], "{what}");
+    }
+}
+
+#[test]
+fn a_backend_is_a_service_and_a_port_that_kubernetes_takes() {
+    let tables = "[dns]\nzone = \"example.com\"\n\n[tls]\nissuer = \"acme\"\n\n[services.edge]\n\
+                  provides = [\"ingressclass/nginx\", \"clusterissuer/acme\"]\n\n[services.web]\nhost = \"web\"\n";
+    for fine in ["web:80", "web:65535", "web:http", "web:grpc-web"] {
+        assert_eq!(built(&format!("{tables}backend = \"{fine}\"\n"), &[]), [""; 0], "{fine}");
+    }
+    for wrong in
+        ["web", "web:", ":80", "web:0", "web:65536", "Web:80", "web:HTTP", "web:a-name-that-is-too-long", "a:b:c"]
+    {
+        let found = built(&format!("{tables}backend = \"{wrong}\"\n"), &[]);
+        assert_eq!(found, ["inventory.toml:21:11: error[backend-malformed]"], "{wrong}");
+    }
+}
+
+#[test]
+fn a_chart_has_one_complete_source() {
+    let cases = [
+        ("{ name = \"web\" }", "11:1"),
+        ("{ repo = \"https://charts.example.com\", version = \"1.0.0\" }", "11:1"),
+        ("{ repo = \"https://charts.example.com\", name = \"web\" }", "11:1"),
+        ("{ oci = \"registry.example.com/web\" }", "11:1"),
+        ("{ oci = \"registry.example.com/web\", name = \"web\", version = \"1.0.0\" }", "11:45"),
+        ("{ path = \"charts/web\", version = \"1.0.0\" }", "11:32"),
+        ("{ repo = \"https://charts.example.com\", path = \"charts/web\" }", "11:48"),
+    ];
+    for (chart, place) in cases {
+        let found = built(&format!("[services.web]\nchart = {chart}\n"), &[]);
+        assert_eq!(found, [format!("inventory.toml:{place}: error[chart-incomplete]")], "{chart}");
+    }
+    let files = [("charts/web/Chart.yaml", "apiVersion: v2\nname: web\nversion: 0.1.0\n")];
+    for path in ["charts/web", "./charts/web", "charts/web/"] {
+        assert_eq!(built(&format!("[services.web]\nchart = {{ path = \"{path}\" }}\n"), &files), [""; 0], "{path}");
     }
 }
