@@ -10,7 +10,7 @@ mod tofu;
 
 use serde_json::Value;
 
-pub use chart::{ChartSource, Release};
+pub use chart::{ChartSource, Release, folder_of};
 
 use crate::{
     compile::SealedStore,

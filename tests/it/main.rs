@@ -5,6 +5,7 @@
 mod architecture;
 mod docs;
 mod emit;
+mod findings;
 mod help;
 mod kill;
 mod pages;
