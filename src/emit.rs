@@ -1,6 +1,6 @@
 //! Brings `out/` to what the compiler made: compares, refuses what is not ours to change, and writes everything at once.
 //!
-//! A build holds the [`lock`], asks for the [`plan`], and when nothing it found is an error, [`write`]s it. What lies in `out/` is
+//! A build holds the [`lock`], asks for the [`plan`], and when nothing it found is an error, [`write()`]s it. What lies in `out/` is
 //! - *ours* when it starts with our header: replaced, and removed once the tree has no such file;
 //! - *kept* when a tool we know puts it there (`flux bootstrap`): left alone;
 //! - *foreign* otherwise: an error, never deleted.
