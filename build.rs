@@ -34,7 +34,7 @@ fn main() {
     pages.sort();
     let mut table = String::from("/// Every code, in alphabetical order.\npub static PAGES: &[Page] = &[\n");
     for (name, severity, summary) in &pages {
-        let page = folder.join(format!("{name}.md"));
+        let page = folder.join(format!("{name}.md")).display().to_string();
         writeln!(
             table,
             "    Page {{ name: {name:?}, severity: Severity::{severity}, summary: {summary:?}, text: include_str!({page:?}) }},"

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{node::Node, plan::UnitId, source::Place};
+use crate::{plan::UnitId, source::Place};
 
 /// An object in the cluster, without the version of its API.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -74,10 +74,4 @@ pub struct Claim {
     pub file: String,
     /// Where a person wrote it: a template's line, or the key of the inventory it comes from.
     pub place: Place,
-}
-
-/// `metadata.name` and the like of a manifest, with its place.
-pub fn text_at<'n>(node: &'n Node, path: &[&str]) -> Option<(&'n str, Place)> {
-    let found = node.at(path.iter().copied())?;
-    found.as_str().map(|text| (text, found.place))
 }

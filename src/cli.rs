@@ -12,6 +12,7 @@ use clap::CommandFactory as _;
 pub use arguments::{Arguments, Color, Command};
 
 use crate::{
+    calendar::Date,
     codes::PAGES,
     compile::{Compiled, Options, compile},
     diagnostic::{Diagnostic, Severity, nearest},
@@ -49,7 +50,7 @@ pub struct Surroundings<'s> {
 pub fn run(arguments: &Arguments, world: &dyn World, around: &Surroundings<'_>) -> Answer {
     let answer = match &arguments.command {
         Command::Build(wanted) => build::build(arguments, wanted, world, around),
-        Command::Check => check(arguments, world, around),
+        Command::Check { as_of } => check(arguments, *as_of, world, around),
         Command::Render { name } => render::render(arguments, name, world, around),
         Command::Seal(wanted) => seal::seal(arguments, wanted, world, around),
         Command::Cert { what } => cert::cert(arguments, what, world, around),
@@ -63,15 +64,19 @@ pub fn run(arguments: &Arguments, world: &dyn World, around: &Surroundings<'_>) 
 
 /// Compiles with the options of the command line.
 fn compiled(arguments: &Arguments, world: &dyn World, out: &str) -> Result<Compiled, Error> {
+    compile(world, &options(arguments, out))
+}
+
+fn options(arguments: &Arguments, out: &str) -> Options {
     // Flux sees `out/` below the repository; a tree written elsewhere for a look keeps those paths.
-    let out = if out.starts_with('/') || out.starts_with("..") {
-        "out"
-    } else {
-        out.trim_start_matches("./").trim_end_matches('/')
-    };
-    let options =
-        Options { inventory: arguments.inventory.clone(), profile: arguments.profile.clone(), out: out.to_owned() };
-    compile(world, &options)
+    let elsewhere = out.starts_with('/') || out.starts_with("..");
+    let out = if elsewhere { "out" } else { out.trim_start_matches("./").trim_end_matches('/') };
+    Options {
+        inventory: arguments.inventory.clone(),
+        profile: arguments.profile.clone(),
+        out: out.to_owned(),
+        as_of: None,
+    }
 }
 
 /// Findings in the format asked for.
@@ -86,8 +91,13 @@ fn report(arguments: &Arguments, around: &Surroundings<'_>, compiled: &Compiled,
     }
 }
 
-fn check(arguments: &Arguments, world: &dyn World, around: &Surroundings<'_>) -> Result<Answer, Error> {
-    let compiled = compiled(arguments, world, "out")?;
+fn check(
+    arguments: &Arguments,
+    as_of: Option<Date>,
+    world: &dyn World,
+    around: &Surroundings<'_>,
+) -> Result<Answer, Error> {
+    let compiled = compile(world, &Options { as_of, ..options(arguments, "out") })?;
     let mut answer = report(arguments, around, &compiled, &compiled.diagnostics);
     if compiled.diagnostics.is_empty() && !arguments.quiet && !arguments.format.stdout {
         answer.stderr.push_str("no problems\n");

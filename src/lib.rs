@@ -2,6 +2,7 @@
 //!
 //! The steps, each a function from values to values plus findings, are drawn in ARCHITECTURE.md.
 
+pub mod calendar;
 pub mod checks;
 pub mod claim;
 pub mod cli;
@@ -16,6 +17,7 @@ pub mod facts;
 pub mod inventory;
 pub mod knowledge;
 pub mod kubernetes;
+pub mod markdown;
 pub mod node;
 pub mod plan;
 pub mod references;

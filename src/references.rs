@@ -34,22 +34,22 @@ pub fn of_manifest(document: &Node) -> References {
             otherwise: Some(format!("the API group `{group}`")),
         });
     }
-    let namespace = document.at(["metadata", "namespace"]).and_then(Node::as_str).map(str::to_owned);
+    let namespace = document.at(["metadata", "namespace"]).and_then(Node::as_str);
     // A Certificate's own secretName is what it makes, and an ExternalSecret's target likewise.
     let makes_secret =
         matches!(kind, "Certificate" | "SealedSecret" | "ExternalSecret" | "Secret" | "CustomResourceDefinition");
-    walk(document, &namespace, !makes_secret, &mut found);
+    walk(document, namespace, !makes_secret, &mut found);
     found
 }
 
 /// Reads the references of a release's values.
 pub fn of_values(values: &Node) -> References {
     let mut found = References::default();
-    walk(values, &None, true, &mut found);
+    walk(values, None, true, &mut found);
     found
 }
 
-fn walk(node: &Node, namespace: &Option<String>, secrets: bool, found: &mut References) {
+fn walk(node: &Node, namespace: Option<&str>, secrets: bool, found: &mut References) {
     match &node.kind {
         Kind::List(items) => items.iter().for_each(|item| walk(item, namespace, secrets, found)),
         Kind::Map(entries) => {
@@ -63,7 +63,7 @@ fn walk(node: &Node, namespace: &Option<String>, secrets: bool, found: &mut Refe
 }
 
 /// The reference that a key holds, if it holds one.
-fn reference(key: &str, value: &Node, namespace: &Option<String>, secrets: bool, found: &mut References) {
+fn reference(key: &str, value: &Node, namespace: Option<&str>, secrets: bool, found: &mut References) {
     let mut need = |capability: String, reason: String, place: Place, otherwise: Option<String>| {
         found.needs.push(Need { what: What::Capability(capability), reason, place, otherwise });
     };
@@ -96,7 +96,7 @@ fn reference(key: &str, value: &Node, namespace: &Option<String>, secrets: bool,
             }
         }
         ("secretName" | "existingSecret" | "existingSecretName", Some(name)) if secrets => {
-            found.secrets.push((namespace.clone(), name.to_owned(), value.place));
+            found.secrets.push((namespace.map(str::to_owned), name.to_owned(), value.place));
         }
         ("secret", None) if secrets => {}
         (_, None)
@@ -106,13 +106,13 @@ fn reference(key: &str, value: &Node, namespace: &Option<String>, secrets: bool,
         {
             if let Some((name, place)) = name_of(value) {
                 let own = value.get("namespace").and_then(Node::as_str).map(str::to_owned);
-                found.secrets.push((own.or_else(|| namespace.clone()), name.to_owned(), place));
+                found.secrets.push((own.or_else(|| namespace.map(str::to_owned)), name.to_owned(), place));
             }
         }
         ("imagePullSecrets", None) if secrets => {
             for item in value.items() {
                 if let Some((name, place)) = name_of(item) {
-                    found.secrets.push((namespace.clone(), name.to_owned(), place));
+                    found.secrets.push((namespace.map(str::to_owned), name.to_owned(), place));
                 }
             }
         }

@@ -1,6 +1,7 @@
 //! `[[allow]]`: findings that are right here, each with a reason.
 
 use crate::{
+    calendar::Date,
     claim::ObjectId,
     code,
     codes::{Code, PAGES},
@@ -45,6 +46,15 @@ pub fn allow(model: &Model, found: Vec<Diagnostic>) -> Vec<Diagnostic> {
                 )
                 .at(place("code"), "")
                 .help("remove this `[[allow]]`"),
+            );
+        }
+        if let Some(until) = &allow.until
+            && Date::parse(until).is_none()
+        {
+            kept.push(
+                Diagnostic::new(code!("date-malformed"), format!("`{until}` is not a day"))
+                    .at(place("until"), "")
+                    .help("write `YYYY-MM-DD`, in quotes"),
             );
         }
         if allow.reason.trim().is_empty() {

@@ -28,7 +28,7 @@ pub fn check(model: &Model, _: &Sources, found: &mut Vec<Diagnostic>) {
                 .at(place, "")
                 .help("give one node, or three, `role = \"controlplane\"`"),
         );
-    } else if names.len() % 2 == 0 {
+    } else if names.len().is_multiple_of(2) {
         let count = names.len();
         let mut finding = Diagnostic::new(
             code!("control-planes-even"),

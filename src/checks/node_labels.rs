@@ -1,11 +1,15 @@
 //! Labels that a kubelet may not set on its own node.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
 use crate::{
     code,
     compile::Model,
     diagnostic::Diagnostic,
     node::{Part, escape},
-    source::Sources,
+    source::{Place, Sources},
 };
 
 /// Prefixes a kubelet may use among Kubernetes' own (NodeRestriction admission, Kubernetes 1.29–1.37).
@@ -32,18 +36,35 @@ pub fn check(model: &Model, _: &Sources, found: &mut Vec<Diagnostic>) {
     let own = model.inventory.nodes.iter().flat_map(|(name, node)| {
         node.labels.keys().map(move |label| (label, format!("/nodes/{}/labels/{}", escape(name), escape(label))))
     });
-    for (label, pointer) in shared.chain(own) {
-        if !is_restricted(label) {
+    let written = shared.chain(own).map(|(label, pointer)| (label.clone(), model.place(&pointer, Part::Key)));
+    let written: Vec<(String, Place)> = written.collect();
+    let said: BTreeSet<String> = written.iter().map(|(label, _)| label.clone()).collect();
+    let patched = patched(model, &said);
+    for (label, place) in written.into_iter().chain(patched) {
+        if !is_restricted(&label) {
             continue;
         }
         found.push(
             Diagnostic::new(code!("node-label-restricted"), format!("a node may not give itself the label `{label}`"))
-                .at(model.place(&pointer, Part::Key), "")
+                .at(place, "")
                 .note("the API server refuses it from a kubelet (NodeRestriction)")
                 .help("use a label of your own domain; set roles with `kubectl label node` or a controller")
                 .about(label),
         );
     }
+}
+
+/// Labels that patches gave nodes, each at the first node that has it.
+fn patched(model: &Model, said: &BTreeSet<String>) -> BTreeMap<String, Place> {
+    let mut labels = BTreeMap::new();
+    for (node, configured) in &model.talos {
+        let first = configured.documents.iter().flatten().next();
+        let machine = first.and_then(|document| document.pointer("/machine/nodeLabels")).and_then(Value::as_object);
+        for label in machine.into_iter().flatten().map(|(label, _)| label).filter(|label| !said.contains(*label)) {
+            labels.entry(label.clone()).or_insert_with(|| model.place(&format!("/nodes/{}", escape(node)), Part::Key));
+        }
+    }
+    labels
 }
 
 fn is_restricted(label: &str) -> bool {

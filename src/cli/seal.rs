@@ -106,7 +106,7 @@ pub fn seal(
     let label = SealLabel::new(&unit.namespace, &wanted.secret, secret.scope);
     let sealed = SealedValue::seal(&value, &wanted.key, &label, certificate, &mut OsRng);
     drop(value);
-    let mut all = stored.map_or_else(SealedSecret::default, |stored| stored.sealed());
+    let mut all = stored.map_or_else(SealedSecret::default, super::super::secrets::store::StoredSecret::sealed);
     all.values.insert(wanted.key.clone(), sealed);
     world.save(&path, write_store(&all, &unit.namespace, &wanted.secret).as_bytes(), Access::Shared)?;
     let mut answer = warning.map(|warning| report(arguments, around, &compiled, &[warning])).unwrap_or_default();

@@ -70,9 +70,9 @@ fn config(
         let text = render(arguments.format, &Report { sources, diagnostics: found }, around.color);
         let mut answer = Answer { exit: 1, ..Answer::default() };
         if arguments.format.stdout {
-            answer.stdout = text
+            answer.stdout = text;
         } else {
-            answer.stderr = text
+            answer.stderr = text;
         }
         answer
     };

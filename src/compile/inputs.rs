@@ -111,7 +111,7 @@ pub fn text(
         Err(error) => {
             let offset = error.utf8_error().valid_up_to();
             let bytes = error.into_bytes();
-            let line = bytes[..offset].iter().filter(|byte| **byte == b'\n').count() + 1;
+            let line = bytes[..offset].split(|byte| *byte == b'\n').count();
             let readable = String::from_utf8_lossy(&bytes[..offset]).into_owned();
             let span = Span::new(readable.len(), readable.len());
             let place = Place { source: sources.add(path, readable), span };

@@ -108,7 +108,12 @@ pub fn unit(
     found: &mut Vec<Diagnostic>,
 ) -> UnitOutput {
     let unit = &plan.units[id];
-    let mut output = UnitOutput { release: made.release, secrets: made.secrets, ..UnitOutput::default() };
+    let mut output = UnitOutput {
+        release: made.release,
+        secrets: made.secrets,
+        secret_uses: made.secret_uses,
+        ..UnitOutput::default()
+    };
     for file in made.files {
         let body = Body::Made { objects: file.objects, pointer: file.pointer };
         output.manifests.push(Manifest { name: file.name, body });

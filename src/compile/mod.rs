@@ -11,6 +11,7 @@ pub use inputs::{Inputs, SealedStore};
 pub use manifests::{Body, Manifest, UnitOutput, Values, manifest_name, objects, render};
 
 use crate::{
+    calendar::Date,
     checks,
     claim::{Claim, ObjectId, group_of},
     code,
@@ -19,7 +20,7 @@ use crate::{
         talos::{Configured, Parts},
     },
     diagnostic::{Diagnostic, Severity},
-    facets::{Context, FACETS, Made},
+    facets::{Context, FACETS, Made, tofu_namespace},
     facts::Facts,
     inventory::{self, Inventory},
     kubernetes::Schemas,
@@ -40,11 +41,13 @@ pub struct Options {
     pub profile: Option<String>,
     /// The folder the tree will lie in, as Flux sees it below `[repo] path`.
     pub out: String,
+    /// The day to judge allowances and certificates by. A build has none: it does not know the time.
+    pub as_of: Option<Date>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { inventory: "inventory.toml".into(), profile: None, out: "out".into() }
+        Options { inventory: "inventory.toml".into(), profile: None, out: "out".into(), as_of: None }
     }
 }
 
@@ -131,7 +134,10 @@ pub fn compile(world: &dyn World, options: &Options) -> Result<Compiled, Error> 
         check(&model, &sources, &mut found);
     }
     model.inputs.translate(&mut found, &sources);
-    let found = checks::allow(&model, found);
+    let mut found = checks::allow(&model, found);
+    if let Some(date) = options.as_of {
+        checks::expired(&model, date, &mut found);
+    }
     let diagnostics = report::settle(found, &sources);
     let sound = diagnostics.iter().all(|finding| finding.severity != Severity::Error);
     let tree = sound.then(|| tree(&model, &sources));
@@ -358,7 +364,8 @@ pub fn secret_makers(model: &Model) -> BTreeMap<(String, String), Option<usize>>
         if let Some(tofu) = &model.plan.units[id].facets.tofu
             && let Some(written) = &tofu.writes
         {
-            makers.insert((namespace.clone(), written.clone()), Some(id));
+            let beside = tofu_namespace(&model.plan, &model.inventory).to_owned();
+            makers.insert((beside, written.clone()), Some(id));
         }
     }
     makers
@@ -374,7 +381,6 @@ fn made_secret(document: &Node, unit_namespace: &str) -> Option<(String, String)
         "Certificate" => text(&["spec", "secretName"])?,
         "ExternalSecret" => text(&["spec", "target", "name"]).or(name)?,
         "Terraform" => text(&["spec", "writeOutputsToSecret", "name"])?,
-        "ServiceAccount" => return None,
         _ => return None,
     };
     Some((namespace, secret))

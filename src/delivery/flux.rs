@@ -29,7 +29,7 @@ pub fn write(model: &Model, sources: &Sources, tree: &mut Tree) {
                 .expect("names of a unit's files are checked");
         };
         if let Some(release) = &output.release {
-            if let Some(source) = chart_source(unit, release) {
+            if let Some(source) = chart_source(model, unit, release) {
                 add(tree, "source.yaml", &yaml::write(&source));
             }
             add(tree, "helmrelease.yaml", &helm_release(model, unit, output, release, sources));
@@ -163,13 +163,16 @@ fn source(model: &Model) -> (&str, &str) {
 }
 
 /// The object a chart is fetched with; none for a chart of this repository, which the repository's own source carries.
-fn chart_source(unit: &Unit, release: &Release) -> Option<Value> {
+fn chart_source(model: &Model, unit: &Unit, release: &Release) -> Option<Value> {
+    let flux = model.inventory.versions.flux.as_deref().and_then(crate::plan::version);
+    let old = flux.is_some_and(|version| version < (2, 6));
     let (api_version, kind, mut spec) = match &release.source {
         ChartSource::Repository { url, .. } => {
             ("source.toolkit.fluxcd.io/v1", "HelmRepository", json!({ "interval": "1h", "url": url }))
         }
         ChartSource::Oci { url, version } => (
-            "source.toolkit.fluxcd.io/v1",
+            // Flux 2.6 brought `v1` of OCIRepository.
+            if old { "source.toolkit.fluxcd.io/v1beta2" } else { "source.toolkit.fluxcd.io/v1" },
             "OCIRepository",
             json!({
                 "interval": "1h",

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     compile::Model,
+    markdown::{cell, table},
     plan::{NAMESPACES, UnitId},
     tree::{Origin, Tree},
 };
@@ -14,39 +15,20 @@ use crate::{
 pub fn write(model: &Model, tree: &mut Tree) {
     let mut page = format!("# {}\n", cell(&model.inventory.cluster.name));
     page.push_str("\nWritten by gitopsc from `inventory.toml` and `templates/`; edit those.\n");
-    section(&mut page, "Nodes", &["Node", "Role", "Address", "Network"], nodes(model));
-    section(&mut page, "Addresses", &["Address", "What", "Used by"], addresses(model));
-    section(&mut page, "Services", &["Service", "Namespace", "Layer", "Host", "Chart"], services(model));
-    section(&mut page, "Owners besides Flux", &["Object", "Owner"], owners(model));
+    section(&mut page, "Nodes", &["Node", "Role", "Address", "Network"], &nodes(model));
+    section(&mut page, "Addresses", &["Address", "What", "Used by"], &addresses(model));
+    section(&mut page, "Services", &["Service", "Namespace", "Layer", "Host", "Chart"], &services(model));
+    section(&mut page, "Owners besides Flux", &["Object", "Owner"], &owners(model));
     page.push_str(&graph(model));
     tree.add("README.md", Origin::new("overview", &["inventory.toml"]), &page).expect("no unit writes here");
 }
 
-/// A table, aligned as prettier aligns it; nothing where there are no rows.
-fn section(page: &mut String, title: &str, head: &[&str], rows: Vec<Vec<String>>) {
+/// A table under its title; nothing where there are no rows.
+fn section(page: &mut String, title: &str, head: &[&str], rows: &[Vec<String>]) {
     if rows.is_empty() {
         return;
     }
-    let head: Vec<String> = head.iter().map(|cell| (*cell).to_owned()).collect();
-    let width = |column: usize| {
-        std::iter::once(&head).chain(&rows).map(|row| row[column].chars().count()).max().unwrap_or(0).max(3)
-    };
-    let widths: Vec<usize> = (0..head.len()).map(width).collect();
-    let line = |row: &[String]| {
-        let cells = row
-            .iter()
-            .zip(&widths)
-            .map(|(cell, width)| format!(" {cell}{} |", " ".repeat(width - cell.chars().count())));
-        format!("|{}\n", cells.collect::<String>())
-    };
-    let rule: String = widths.iter().map(|width| format!(" {} |", "-".repeat(*width))).collect();
-    page.push_str(&format!("\n## {title}\n\n{}|{rule}\n", line(&head)));
-    page.extend(rows.iter().map(|row| line(row)));
-}
-
-/// Text that stays one cell of a table.
-fn cell(text: &str) -> String {
-    text.replace('|', "\\|").replace('\n', " ")
+    page.push_str(&format!("\n## {title}\n\n{}", table(head, rows)));
 }
 
 fn nodes(model: &Model) -> Vec<Vec<String>> {

@@ -44,6 +44,10 @@ pub enum ChartSource {
 /// The release of a unit with a chart.
 pub fn make(context: &Context<'_>, made: &mut Made) {
     let Some(chart) = &context.unit.facets.chart else { return };
+    if let Some(secret) = &chart.credentials {
+        let place = context.place("chart/credentials", Part::Value);
+        made.secret_uses.push((context.unit.namespace.clone(), secret.clone(), place));
+    }
     match source(chart) {
         Ok(source) => {
             made.release = Some(Release {

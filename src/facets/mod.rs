@@ -11,6 +11,7 @@ mod tofu;
 use serde_json::Value;
 
 pub use chart::{ChartSource, Release};
+pub use tofu::namespace as tofu_namespace;
 
 use crate::{
     compile::SealedStore,
@@ -66,6 +67,8 @@ pub struct Made {
     pub needs: Vec<Need>,
     /// Secrets that come to be in the unit's namespace.
     pub secrets: Vec<String>,
+    /// Secrets that its objects use: namespace, name, place.
+    pub secret_uses: Vec<(String, String, Place)>,
     /// What is wrong.
     pub findings: Vec<Diagnostic>,
 }

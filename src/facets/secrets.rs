@@ -144,8 +144,10 @@ fn external(context: &Context<'_>, made: &mut Made, name: &str, secret: &SecretE
             "data": secret.external.iter().map(item).collect::<Vec<Value>>(),
         })
     };
+    // External Secrets 0.16 brought `v1`; before it there was only `v1beta1`.
+    let old = context.plan.chart_version("api/external-secrets.io").is_some_and(|version| version < (0, 16));
     objects.push(json!({
-        "apiVersion": "external-secrets.io/v1",
+        "apiVersion": if old { "external-secrets.io/v1beta1" } else { "external-secrets.io/v1" },
         "kind": "ExternalSecret",
         "metadata": { "name": name, "namespace": namespace },
         "spec": spec,
@@ -166,7 +168,7 @@ fn password(rule: &str) -> Option<Value> {
             json!({ "length": length, "digits": digits, "symbols": digits, "noUpper": false, "allowRepeat": true })
         }
         // Hexadecimal text of random letters and digits: every two characters stand for one of them.
-        "hex" if length % 2 == 0 => json!({
+        "hex" if length.is_multiple_of(2) => json!({
             "length": length / 2, "digits": length / 8, "symbols": 0, "noUpper": false, "allowRepeat": true, "encoding": "hex",
         }),
         _ => return None,

@@ -3,7 +3,13 @@
 use serde_json::json;
 
 use super::{Context, Made, Need, What};
-use crate::{code, diagnostic::Diagnostic, node::Part, plan::Makes};
+use crate::{
+    code,
+    diagnostic::Diagnostic,
+    inventory::Inventory,
+    node::Part,
+    plan::{Makes, Plan},
+};
 
 const GROUP: &str = "api/infra.contrib.fluxcd.io";
 
@@ -29,7 +35,7 @@ pub fn make(context: &Context<'_>, made: &mut Made) {
     }
     let (source_namespace, source_name) =
         context.inventory.flux.source.split_once('/').unwrap_or(("flux-system", "flux-system"));
-    let namespace = context.plan.provider(GROUP).map_or(source_namespace, |id| &context.plan.units[id].namespace);
+    let namespace = namespace(context.plan, context.inventory);
     let mut spec = json!({
         "interval": crate::plan::duration::write(unit.interval),
         "path": format!("./{}", crate::delivery::below_repository(&context.inventory.repo.path, &tofu.dir)),
@@ -39,6 +45,12 @@ pub fn make(context: &Context<'_>, made: &mut Made) {
         spec["approvePlan"] = json!("auto");
     }
     if let Some(secret) = &tofu.vars_from {
+        let at = match pointer.strip_suffix("/sso/tofu") {
+            Some(service) => format!("{service}/sso/vars-from"),
+            None => format!("{pointer}/vars-from"),
+        };
+        let at = context.root.place_of(&at, Part::Value);
+        made.secret_uses.push((namespace.to_owned(), secret.clone(), at));
         spec["varsFrom"] = json!([{ "kind": "Secret", "name": secret }]);
     }
     if let Some(secret) = &tofu.writes {
@@ -51,6 +63,12 @@ pub fn make(context: &Context<'_>, made: &mut Made) {
         "spec": spec,
     });
     made.object("terraform.yaml", pointer, object);
+}
+
+/// Where Terraform objects lie, and with them the Secrets they read and write: beside the controller, whose runner may read them there.
+pub fn namespace<'p>(plan: &'p Plan, inventory: &'p Inventory) -> &'p str {
+    let source = inventory.flux.source.split_once('/').map_or("flux-system", |(namespace, _)| namespace);
+    plan.provider(GROUP).map_or(source, |id| &plan.units[id].namespace)
 }
 
 fn identity(context: &Context<'_>, made: &mut Made, place: crate::source::Place) {

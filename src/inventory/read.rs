@@ -91,7 +91,8 @@ fn kind(source: SourceId, value: &DeValue<'_>, span: Span, diagnostics: &mut Vec
                 Err(_) => {
                     let place = crate::source::Place { source, span };
                     diagnostics.push(
-                        Diagnostic::new(code!("toml-syntax"), format!("`{digits}` is larger than 64 bits")).at(place, ""),
+                        Diagnostic::new(code!("toml-syntax"), format!("`{digits}` is larger than 64 bits"))
+                            .at(place, ""),
                     );
                     Kind::Null
                 }
@@ -125,7 +126,8 @@ fn overlay(root: &mut Node, name: &str, diagnostics: &mut Vec<Diagnostic>) {
             Some(written) if written.as_str() == Some(name) => written.place,
             _ => root.get("profiles").map_or(root.place, |node| node.place),
         };
-        let mut finding = Diagnostic::new(code!("profile-unknown"), format!("there is no profile `{name}`")).at(place, "");
+        let mut finding =
+            Diagnostic::new(code!("profile-unknown"), format!("there is no profile `{name}`")).at(place, "");
         finding = match nearest(name, known.iter().copied()) {
             Some(near) => finding.help(format!("did you mean `{near}`?")),
             None if known.is_empty() => finding.help(format!("add a table `[profiles.{name}]`")),
@@ -274,8 +276,8 @@ impl Fault {
         match &self.wrong {
             Wrong::UnknownKey { key, known } => {
                 let place = root.place_of(&self.pointer, Part::Key);
-                let finding =
-                    Diagnostic::new(code!("key-unknown"), format!("{} has no key `{key}`", thing(parent))).at(place, "");
+                let finding = Diagnostic::new(code!("key-unknown"), format!("{} has no key `{key}`", thing(parent)))
+                    .at(place, "");
                 match nearest(key, known.iter().map(String::as_str)) {
                     Some(near) => finding.edit(place, near, format!("did you mean `{near}`?")),
                     None => {
@@ -311,7 +313,7 @@ impl Fault {
             }
             Wrong::Value { message, known } => {
                 let place = root.place_of(&self.pointer, Part::Value);
-                let written = root.pointer(&self.pointer).map(|node| node.to_json()).unwrap_or_default();
+                let written = root.pointer(&self.pointer).map(super::super::node::Node::to_json).unwrap_or_default();
                 let written = written.as_str().map_or_else(|| written.to_string(), str::to_owned);
                 let what = thing(&self.pointer);
                 if known.is_empty() {
@@ -334,7 +336,8 @@ impl Fault {
 
 /// What a pointer names, in the words of the file: `[services.gitea]`, `` `layer` of [services.gitea] ``.
 fn thing(pointer: &str) -> String {
-    let steps: Vec<String> = pointer.split('/').skip(1).map(|step| step.replace("~1", "/").replace("~0", "~")).collect();
+    let steps: Vec<String> =
+        pointer.split('/').skip(1).map(|step| step.replace("~1", "/").replace("~0", "~")).collect();
     let named = ["services", "nodes", "networks", "vips", "pools", "issuers", "owners", "profiles"];
     let depth = match steps.first() {
         None => return "the inventory".into(),
@@ -342,7 +345,11 @@ fn thing(pointer: &str) -> String {
         Some(first) if first == "allow" => 2,
         Some(_) => 1,
     };
-    let table = if steps[0] == "allow" { "[[allow]]".to_owned() } else { format!("[{}]", steps[..depth.min(steps.len())].join(".")) };
+    let table = if steps[0] == "allow" {
+        "[[allow]]".to_owned()
+    } else {
+        format!("[{}]", steps[..depth.min(steps.len())].join("."))
+    };
     if steps.len() <= depth { table } else { format!("`{}` of {table}", steps[depth..].join(".")) }
 }
 

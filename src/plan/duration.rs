@@ -28,9 +28,9 @@ pub fn parse(text: &str) -> Option<Duration> {
 pub fn write(duration: Duration) -> String {
     let seconds = duration.as_secs();
     let parts = [(seconds / 3600, 'h'), (seconds % 3600 / 60, 'm'), (seconds % 60, 's')];
-    let text: String =
+    let said: Vec<String> =
         parts.iter().filter(|(count, _)| *count > 0).map(|(count, unit)| format!("{count}{unit}")).collect();
-    if text.is_empty() { "0s".into() } else { text }
+    if said.is_empty() { "0s".into() } else { said.concat() }
 }
 
 #[cfg(test)]

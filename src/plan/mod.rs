@@ -201,6 +201,12 @@ impl Plan {
         Some((&name[kind.len()..], *units.first()?))
     }
 
+    /// Major and minor version of the chart that brings this; None where no chart of ours does.
+    pub fn chart_version(&self, capability: &str) -> Option<(u64, u64)> {
+        let chart = self.units[self.provider(capability)?].facets.chart.as_ref()?;
+        version(chart.version.as_deref()?)
+    }
+
     /// The first unit that brings exactly this.
     pub fn provider(&self, capability: &str) -> Option<UnitId> {
         self.providers.get(capability).and_then(|units| units.first()).copied()
@@ -450,7 +456,7 @@ impl Resolver<'_> {
     fn namespace(&mut self, name: &str, level: Option<PodSecurity>, pointer: &str, plan: &mut Plan) {
         let owned = format!("Namespace:{name}");
         let elsewhere = self.inventory.owners.values().any(|owner| owner.owns.contains(&owned));
-        if elsewhere || name == "default" || name == "flux-system" || name.starts_with("kube-") {
+        if elsewhere || is_always_there(name, self.inventory) {
             return;
         }
         let Some(known) = plan.namespaces.get_mut(name) else {
@@ -471,7 +477,7 @@ impl Resolver<'_> {
             }
             (None, Some(level)) => {
                 known.pod_security = Some(level);
-                known.pointer = pointer.to_owned();
+                pointer.clone_into(&mut known.pointer);
             }
             _ => {}
         }
@@ -519,6 +525,12 @@ impl Resolver<'_> {
     }
 }
 
+/// Whether a namespace is there before anything of this repository: Kubernetes' own, and the one Flux runs in.
+pub fn is_always_there(namespace: &str, inventory: &Inventory) -> bool {
+    let flux = inventory.flux.source.split_once('/').map_or("flux-system", |(namespace, _)| namespace);
+    namespace == flux || matches!(namespace, "default" | "flux-system") || namespace.starts_with("kube-")
+}
+
 /// What a service passes on to its phases.
 struct Seed<'s> {
     service: &'s str,
@@ -547,6 +559,12 @@ fn provides(facets: &Facets) -> BTreeSet<String> {
     });
     let known = chart.as_deref().map_or(&[] as &[&str], knowledge::of_chart);
     known.iter().map(|capability| (*capability).to_owned()).chain(facets.provides.iter().cloned()).collect()
+}
+
+/// Major and minor of a version: `v1.16.2` is (1, 16).
+pub fn version(text: &str) -> Option<(u64, u64)> {
+    let mut parts = text.trim_start_matches('v').split('.');
+    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
 }
 
 /// Whether a text is a DNS label (RFC 1123): lower-case letters, digits and inner hyphens.

@@ -9,11 +9,7 @@ use std::{collections::BTreeMap, sync::LazyLock};
 
 use serde_json::{Map, Number, Value};
 
-use super::{
-    contract::Contract,
-    duration,
-    secrets::has_marker,
-};
+use super::{contract::Contract, duration, secrets::has_marker};
 use crate::{
     code,
     diagnostic::{Diagnostic, nearest},
@@ -57,7 +53,10 @@ pub(super) enum Type {
     Map(Box<Type>),
     Struct(String),
     /// Text with a form of its own; `zero` is how its empty value is written.
-    Text { zero: String, always_replaced: bool },
+    Text {
+        zero: String,
+        always_replaced: bool,
+    },
     /// A free-form map.
     Free,
     /// Certificate, key or both, each base64; both together replace what was there.
@@ -89,7 +88,8 @@ impl Table {
             let words: Vec<&str> = line.split_whitespace().collect();
             match words.as_slice() {
                 ["document", kind, root, flags @ ..] => {
-                    let kind_of = DocumentKind { root: Type::Struct((*root).to_owned()), named: flags.contains(&"named") };
+                    let kind_of =
+                        DocumentKind { root: Type::Struct((*root).to_owned()), named: flags.contains(&"named") };
                     table.documents.insert((*kind).to_owned(), kind_of);
                 }
                 ["struct", name] => fields = Some(table.structs.entry((*name).to_owned()).or_default()),
@@ -212,20 +212,19 @@ pub(super) fn read(table: &Table, kind: &Type, node: &Node, path: &str, found: &
             Kind::Number(number) => integer(number, *low, *high).map_or_else(|| wrong(found), Some),
             _ => wrong(found),
         },
-        Type::String | Type::Text { .. } | Type::Url | Type::Base64 | Type::Duration | Type::Size
-        | Type::SizeCondition | Type::PortRange => match text_of(node, path, found) {
+        Type::String
+        | Type::Text { .. }
+        | Type::Url
+        | Type::Base64
+        | Type::Duration
+        | Type::Size
+        | Type::SizeCondition
+        | Type::PortRange => match text_of(node, path, found) {
             Some(text) if fits(kind, &text) => Some(written(kind, &text)),
             Some(_) => wrong(found),
             None => None,
         },
         Type::List(inner) | Type::Keyed(_, inner) => match &node.kind {
-            // Items are looked for by their keys, and nothing has none.
-            Kind::List(items) if matches!(kind, Type::Keyed(..)) && items.iter().any(|item| item.kind == Kind::Null) => {
-                for (index, item) in items.iter().enumerate().filter(|(_, item)| item.kind == Kind::Null) {
-                    found.push(wrong_type(inner, item, &format!("{path}[{index}]")));
-                }
-                None
-            }
             Kind::List(items) => Some(Value::Array(
                 items
                     .iter()
@@ -233,7 +232,8 @@ pub(super) fn read(table: &Table, kind: &Type, node: &Node, path: &str, found: &
                     // An item that is nothing stays where the list holds pointers, and is dropped elsewhere.
                     .filter(|(_, item)| item.kind != Kind::Null || matches!(**inner, Type::Pointer(_)))
                     .map(|(index, item)| {
-                        read(table, inner, item, &format!("{path}[{index}]"), found).unwrap_or_else(|| absent_item(inner))
+                        read(table, inner, item, &format!("{path}[{index}]"), found)
+                            .unwrap_or_else(|| absent_item(inner))
                     })
                     .collect(),
             )),
@@ -295,7 +295,8 @@ fn unknown_field(table: &Table, name: &str, entry: &crate::node::Entry, path: &s
     match nearest(&entry.key, known.clone()) {
         Some(near) => diagnostic.edit(entry.key_place, near, format!("did you mean `{near}`?")),
         None if table.fields(name).is_empty() => diagnostic.help("it takes no fields: write `{}`"),
-        None => diagnostic.help(format!("it has: {}", known.map(|field| format!("`{field}`")).collect::<Vec<_>>().join(", "))),
+        None => diagnostic
+            .help(format!("it has: {}", known.map(|field| format!("`{field}`")).collect::<Vec<_>>().join(", "))),
     }
 }
 
@@ -306,9 +307,9 @@ fn read_pem(parts: &[&str], node: &Node, path: &str, found: &mut Vec<Diagnostic>
         if !parts.contains(&entry.key.as_str()) {
             let message = format!("Talos has no field `{}` in `{path}`", entry.key);
             found.push(
-                Diagnostic::new(code!("patch-field-unknown"), message)
-                    .at(entry.key_place, "unknown field")
-                    .help(format!("it has: {}", parts.iter().map(|part| format!("`{part}`")).collect::<Vec<_>>().join(", "))),
+                Diagnostic::new(code!("patch-field-unknown"), message).at(entry.key_place, "unknown field").help(
+                    format!("it has: {}", parts.iter().map(|part| format!("`{part}`")).collect::<Vec<_>>().join(", ")),
+                ),
             );
             continue;
         }
@@ -336,9 +337,7 @@ fn wrong_type(kind: &Type, node: &Node, path: &str) -> Diagnostic {
     } else {
         format!("`{path}` is {is}, and Talos wants {wants}")
     };
-    Diagnostic::new(code!("patch-type"), message)
-        .at(node.place, format!("not {wants}"))
-        .help(format!("write {wants}"))
+    Diagnostic::new(code!("patch-type"), message).at(node.place, format!("not {wants}")).help(format!("write {wants}"))
 }
 
 /// The text Talos reads from a scalar: a plain number or `true` is text as well, as it was written.
@@ -389,7 +388,8 @@ fn fits(kind: &Type, text: &str) -> bool {
         Type::Size => size_in_bytes(text).is_some(),
         Type::SizeCondition => {
             let text = text.trim();
-            let size = [">=", "<=", "==", ">", "<"].iter().find_map(|operator| text.strip_prefix(operator)).unwrap_or(text);
+            let size =
+                [">=", "<=", "==", ">", "<"].iter().find_map(|operator| text.strip_prefix(operator)).unwrap_or(text);
             size_in_bytes(size.trim()).is_some()
         }
         Type::PortRange => match text.split_once('-') {
@@ -450,9 +450,15 @@ const UNITS: &[(&str, u64)] = &[
 ];
 
 /// The bytes of `100GB`, `1.5 TiB` or `4096`.
-#[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, clippy::cast_sign_loss, reason = "the official reader computes in floating point too")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "the official reader computes in floating point too"
+)]
 pub(super) fn size_in_bytes(text: &str) -> Option<u64> {
-    let digits = text.find(|letter: char| !letter.is_ascii_digit() && letter != '.' && letter != ',').unwrap_or(text.len());
+    let digits =
+        text.find(|letter: char| !letter.is_ascii_digit() && letter != '.' && letter != ',').unwrap_or(text.len());
     let number: f64 = text[..digits].replace(',', "").parse().ok()?;
     let unit = text[digits..].trim().to_lowercase();
     let (_, factor) = UNITS.iter().find(|(name, _)| *name == unit)?;
@@ -462,7 +468,7 @@ pub(super) fn size_in_bytes(text: &str) -> Option<u64> {
 
 /// A size as the official encoder writes it: with a unit when none of its digits is lost.
 fn size_as_written(bytes: u64) -> Value {
-    if bytes % 1000 == 0 && bytes > 0 {
+    if bytes.is_multiple_of(1000) && bytes > 0 {
         let units = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
         let mut factor = 1_u64;
         let mut unit = 0;
@@ -472,9 +478,9 @@ fn size_as_written(bytes: u64) -> Value {
         }
         // One decimal below ten units, none above.
         let tenths = factor / 10;
-        let text = if unit > 0 && bytes / factor < 10 && bytes % tenths == 0 {
+        let text = if unit > 0 && bytes / factor < 10 && bytes.is_multiple_of(tenths) {
             Some(format!("{}.{} {}", bytes / factor, bytes % factor / tenths, units[unit]))
-        } else if bytes % factor == 0 && (unit == 0 || bytes / factor >= 10) {
+        } else if bytes.is_multiple_of(factor) && (unit == 0 || bytes / factor >= 10) {
             Some(format!("{} {}", bytes / factor, units[unit]))
         } else {
             None
@@ -533,11 +539,16 @@ pub(super) fn write(table: &Table, kind: &Type, value: Option<&Value>) -> Value 
         }
         (Type::Map(inner), Value::Object(map)) => {
             let sorted: BTreeMap<&String, &Value> = map.iter().collect();
-            Value::Object(sorted.into_iter().map(|(key, value)| (key.clone(), write(table, inner, Some(value)))).collect())
+            Value::Object(
+                sorted.into_iter().map(|(key, value)| (key.clone(), write(table, inner, Some(value)))).collect(),
+            )
         }
         (Type::Struct(name), Value::Object(map)) => write_struct(table, name, map),
         (Type::Pem(parts), Value::Object(map)) => Value::Object(
-            parts.iter().map(|part| ((*part).to_owned(), map.get(*part).cloned().unwrap_or_else(|| Value::from("")))).collect(),
+            parts
+                .iter()
+                .map(|part| ((*part).to_owned(), map.get(*part).cloned().unwrap_or_else(|| Value::from(""))))
+                .collect(),
         ),
         (_, value) => value.clone(),
     }
@@ -569,7 +580,9 @@ mod tests {
         fn check(table: &Table, kind: &Type) {
             match kind {
                 Type::Struct(name) => assert!(table.structs.contains_key(name), "{name}"),
-                Type::Pointer(inner) | Type::List(inner) | Type::Keyed(_, inner) | Type::Map(inner) => check(table, inner),
+                Type::Pointer(inner) | Type::List(inner) | Type::Keyed(_, inner) | Type::Map(inner) => {
+                    check(table, inner);
+                }
                 _ => {}
             }
         }

@@ -8,6 +8,7 @@ use super::{contract::Contract, patch::Patch};
 
 /// One node.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own in the configuration")]
 pub struct Machine {
     /// The cluster's name.
     pub cluster_name: String,

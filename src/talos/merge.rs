@@ -43,12 +43,21 @@ pub(super) fn merge(table: &Table, kind: &Type, left: &mut Value, right: &Value)
     Merge { table }.value(kind, false, left, Some(right), &Trail::default())
 }
 
+const NOTHING: &str = "an item of this list is nothing, and Talos looks into every item";
+
 struct Merge<'t> {
     table: &'t Table,
 }
 
 impl Merge<'_> {
-    fn value(&self, kind: &Type, replace: bool, left: &mut Value, right: Option<&Value>, at: &Trail) -> Result<(), Conflict> {
+    fn value(
+        &self,
+        kind: &Type,
+        replace: bool,
+        left: &mut Value,
+        right: Option<&Value>,
+        at: &Trail,
+    ) -> Result<(), Conflict> {
         let right = right.filter(|right| !right.is_null());
         let Some(right) = right else {
             // Two kinds of values are taken over even when the patch does not write them.
@@ -90,7 +99,7 @@ impl Merge<'_> {
                 *left = right.clone();
                 Ok(())
             }
-            Type::Free => self.free(left, right, at),
+            Type::Free => free(left, right, at),
             Type::Url => {
                 *left = Value::from(merged_url(left.as_str().unwrap_or(""), right.as_str().unwrap_or("")));
                 Ok(())
@@ -102,7 +111,13 @@ impl Merge<'_> {
                 *left = right.clone();
                 Ok(())
             }
-            Type::String | Type::Integer(..) | Type::Text { .. } | Type::Duration | Type::Size | Type::SizeCondition | Type::PortRange => {
+            Type::String
+            | Type::Integer(..)
+            | Type::Text { .. }
+            | Type::Duration
+            | Type::Size
+            | Type::SizeCondition
+            | Type::PortRange => {
                 if !is_zero(self.table, kind, Some(right)) {
                     *left = right.clone();
                 }
@@ -115,7 +130,8 @@ impl Merge<'_> {
         let Value::Object(left) = left else { return Ok(()) };
         for field in self.table.fields(name) {
             let mut value = left.remove(&field.name).unwrap_or(Value::Null);
-            let merged = self.value(&field.kind, field.replace, &mut value, right.get(&field.name), &at.key(&field.name));
+            let merged =
+                self.value(&field.kind, field.replace, &mut value, right.get(&field.name), &at.key(&field.name));
             if !value.is_null() {
                 left.insert(field.name.clone(), value);
             }
@@ -124,12 +140,23 @@ impl Merge<'_> {
         Ok(())
     }
 
-    fn keyed(&self, keys: &[String], inner: &Type, left: &mut Value, right: &Value, at: &Trail) -> Result<(), Conflict> {
+    fn keyed(
+        &self,
+        keys: &[String],
+        inner: &Type,
+        left: &mut Value,
+        right: &Value,
+        at: &Trail,
+    ) -> Result<(), Conflict> {
         if left.is_null() {
             *left = Value::Array(Vec::new());
         }
         let (Value::Array(left), Value::Array(right)) = (left, right) else { return Ok(()) };
         for (index, item) in right.iter().enumerate() {
+            let searched = keys.len() == 1 || keys.iter().any(|key| !item[key].is_null());
+            if item.is_null() || searched && left.iter().any(Value::is_null) {
+                return Err(at.item(index).conflict(NOTHING));
+            }
             match left.iter_mut().find(|known| self.same(keys, inner, known, item)) {
                 Some(known) => self.value(inner, false, known, Some(item), &at.item(index))?,
                 None => left.push(item.clone()),
@@ -144,7 +171,7 @@ impl Merge<'_> {
             Type::Pointer(inner) => inner,
             inner => inner,
         };
-        let Type::Struct(struct_name) = &*struct_name else { return false };
+        let Type::Struct(struct_name) = struct_name else { return false };
         for key in keys {
             let kind = &self.table.field(struct_name, key).expect("keys are fields").kind;
             let empty = is_zero(self.table, kind, right.get(key));
@@ -177,40 +204,40 @@ impl Merge<'_> {
         }
         Ok(())
     }
+}
 
-    /// Free-form values know no types: what is there must be of the same kind.
-    fn free(&self, left: &mut Value, right: &Value, at: &Trail) -> Result<(), Conflict> {
-        if left.is_null() {
-            *left = right.clone();
-            return Ok(());
-        }
-        match (&mut *left, right) {
-            (Value::Object(left), Value::Object(right)) => {
-                for (key, value) in right {
-                    match left.get_mut(key).filter(|known| !known.is_null()) {
-                        Some(known) => self.free(known, value, &at.key(key))?,
-                        None => {
-                            left.insert(key.clone(), value.clone());
-                        }
+/// Free-form values know no types: what is there must be of the same kind.
+fn free(left: &mut Value, right: &Value, at: &Trail) -> Result<(), Conflict> {
+    if left.is_null() {
+        *left = right.clone();
+        return Ok(());
+    }
+    match (&mut *left, right) {
+        (Value::Object(left), Value::Object(right)) => {
+            for (key, value) in right {
+                match left.get_mut(key).filter(|known| !known.is_null()) {
+                    Some(known) => free(known, value, &at.key(key))?,
+                    None => {
+                        left.insert(key.clone(), value.clone());
                     }
                 }
             }
-            (Value::Array(_), Value::Array(_)) => append(left, right),
-            (Value::Bool(_), Value::Bool(_)) => *left = right.clone(),
-            (Value::String(_), Value::String(text)) => {
-                if !text.is_empty() {
-                    *left = right.clone();
-                }
-            }
-            (Value::Number(old), Value::Number(new)) if old.is_f64() == new.is_f64() => {
-                if new.as_f64() != Some(0.0) {
-                    *left = right.clone();
-                }
-            }
-            _ => return Err(at.conflict("Talos merges free-form values only with values of the same kind")),
         }
-        Ok(())
+        (Value::Array(_), Value::Array(_)) => append(left, right),
+        (Value::Bool(_), Value::Bool(_)) => *left = right.clone(),
+        (Value::String(_), Value::String(text)) => {
+            if !text.is_empty() {
+                *left = right.clone();
+            }
+        }
+        (Value::Number(old), Value::Number(new)) if old.is_f64() == new.is_f64() => {
+            if new.as_f64() != Some(0.0) {
+                *left = right.clone();
+            }
+        }
+        _ => return Err(at.conflict("Talos merges free-form values only with values of the same kind")),
     }
+    Ok(())
 }
 
 fn append(left: &mut Value, right: &Value) {
@@ -252,7 +279,13 @@ impl UrlParts {
             _ => ("", rest),
         };
         let owned = str::to_owned;
-        UrlParts { scheme: owned(scheme), host: owned(host), path: owned(path), query: owned(query), fragment: owned(fragment) }
+        UrlParts {
+            scheme: owned(scheme),
+            host: owned(host),
+            path: owned(path),
+            query: owned(query),
+            fragment: owned(fragment),
+        }
     }
 
     fn text(&self) -> String {

@@ -21,8 +21,8 @@ use serde_json::Value;
 pub use self::{
     contract::Contract,
     machine::{
-        Bond, Bridge, Cni, ConfigFile, DiskSelector, EtcdEncryption, ExtensionService, File, HostDns, Install, KernelModule,
-        Kubelet, Link, LinkId, LinkSelector, Machine, Mirror, Mount, Network, Role, Route, Vlan,
+        Bond, Bridge, Cni, ConfigFile, DiskSelector, EtcdEncryption, ExtensionService, File, HostDns, Install,
+        KernelModule, Kubelet, Link, LinkId, LinkSelector, Machine, Mirror, Mount, Network, Role, Route, Vlan,
     },
     patch::{Patch, node_of},
     secrets::{Bundle, NodeSecrets, Secrets, decrypt_age, fill, markers},
@@ -42,11 +42,13 @@ pub fn generate(machine: &Machine, secrets: Secrets<'_>) -> Result<Vec<Value>, V
         return Err(found);
     }
     let documents = written(&documents, machine.contract);
-    let documents = match secrets {
-        Secrets::Markers => documents,
-        Secrets::Values { bundle, node } => fill(documents, bundle, node)?,
-    };
     let found = validate(&documents, &machine.patches);
+    if !found.is_empty() {
+        return Err(found);
+    }
+    let Secrets::Values { bundle, node } = secrets else { return Ok(documents) };
+    let documents = fill(documents, bundle, node)?;
+    let found = validate::validate_filled(&documents, &machine.patches);
     if found.is_empty() { Ok(documents) } else { Err(found) }
 }
 
@@ -62,7 +64,11 @@ fn written(documents: &[patch::Document], contract: Contract) -> Vec<Value> {
 }
 
 /// Documents merged with patches, without a machine: what `talosctl machineconfig patch` does.
-pub fn apply_patches(documents: &[crate::node::Node], patches: &[Patch], contract: Contract) -> Result<Vec<Value>, Vec<Diagnostic>> {
+pub fn apply_patches(
+    documents: &[crate::node::Node],
+    patches: &[Patch],
+    contract: Contract,
+) -> Result<Vec<Value>, Vec<Diagnostic>> {
     let mut made = Vec::new();
     let base = Patch { documents: documents.to_vec() };
     let mut found = patch::apply(&mut made, std::slice::from_ref(&base), contract);

@@ -38,7 +38,9 @@ pub(super) fn apply(documents: &mut Vec<Document>, patches: &[Patch], contract: 
     let mut found = Vec::new();
     for patch in patches {
         match patch.documents.as_slice() {
-            [Node { kind: Kind::List(operations), place }] => apply_operations(documents, operations, *place, contract, &mut found),
+            [Node { kind: Kind::List(operations), place }] => {
+                apply_operations(documents, operations, *place, contract, &mut found);
+            }
             _ => apply_merge(documents, &patch.documents, table, &mut found),
         }
     }
@@ -93,10 +95,15 @@ fn merge_document(
         Some(document) => {
             if let Err(conflict) = merge::merge(table, root, &mut document.value, &value) {
                 found.push(
-                    Diagnostic::new(code!("patch-type"), format!("`{}` cannot be merged into what is there", conflict.path))
-                        .at(patch.place_of(&conflict.pointer, Part::Value), "")
-                        .note(conflict.reason)
-                        .help("delete the old value with `$patch: delete` in an earlier patch, or write a value of its kind"),
+                    Diagnostic::new(
+                        code!("patch-type"),
+                        format!("`{}` cannot be merged into what is there", conflict.path),
+                    )
+                    .at(patch.place_of(&conflict.pointer, Part::Value), "")
+                    .note(conflict.reason)
+                    .help(
+                        "delete the old value with `$patch: delete` in an earlier patch, or write a value of its kind",
+                    ),
                 );
             }
         }
@@ -135,8 +142,11 @@ fn identity(node: &Node, table: &Table, found: &mut Vec<Diagnostic>) -> Option<(
 }
 
 fn unknown_kind(kind: &str, entry: &Entry, table: &Table) -> Diagnostic {
-    let diagnostic = Diagnostic::new(code!("patch-kind-unknown"), format!("Talos has no document of kind `{kind}` at this contract"))
-        .at(entry.value.place, "unknown kind");
+    let diagnostic = Diagnostic::new(
+        code!("patch-kind-unknown"),
+        format!("Talos has no document of kind `{kind}` at this contract"),
+    )
+    .at(entry.value.place, "unknown kind");
     if let Some((version, _)) = LATER_KINDS.iter().find(|(_, kinds)| kinds.contains(&kind)) {
         return diagnostic
             .note(format!("`{kind}` came with Talos {version}"))
@@ -145,14 +155,18 @@ fn unknown_kind(kind: &str, entry: &Entry, table: &Table) -> Diagnostic {
     let kinds: Vec<&str> = table.kinds().filter(|known| *known != LEGACY).collect();
     match nearest(kind, kinds.iter().copied()) {
         Some(near) => diagnostic.edit(entry.value.place, near, format!("did you mean `{near}`?")),
-        None => diagnostic.help(format!("known kinds: {}", kinds.iter().map(|kind| format!("`{kind}`")).collect::<Vec<_>>().join(", "))),
+        None => diagnostic.help(format!(
+            "known kinds: {}",
+            kinds.iter().map(|kind| format!("`{kind}`")).collect::<Vec<_>>().join(", ")
+        )),
     }
 }
 
 /// A document of nothing but these scalars is read as no document at all.
 fn says_nothing(node: &Node) -> bool {
     node.entries().iter().all(|entry| {
-        matches!(entry.key.as_str(), "version" | "kind" | "name") && !matches!(entry.value.kind, Kind::Map(_) | Kind::List(_))
+        matches!(entry.key.as_str(), "version" | "kind" | "name")
+            && !matches!(entry.value.kind, Kind::Map(_) | Kind::List(_))
     })
 }
 
@@ -255,9 +269,12 @@ impl Extraction<'_> {
         if in_list {
             let Some(entry) = entries.iter().find(|entry| entry.key != "$patch") else {
                 self.found.push(
-                    Diagnostic::new(code!("patch-delete-missing"), format!("`{}` does not say which item to delete", shown(steps)))
-                        .at(place, "")
-                        .help("name the item by one of its fields, beside `$patch: delete`"),
+                    Diagnostic::new(
+                        code!("patch-delete-missing"),
+                        format!("`{}` does not say which item to delete", shown(steps)),
+                    )
+                    .at(place, "")
+                    .help("name the item by one of its fields, beside `$patch: delete`"),
                 );
                 return;
             };
@@ -267,12 +284,22 @@ impl Extraction<'_> {
     }
 }
 
-fn delete(documents: &mut Vec<Document>, kind: &str, name: &str, deletion: &Deletion, table: &Table, found: &mut Vec<Diagnostic>) {
+fn delete(
+    documents: &mut Vec<Document>,
+    kind: &str,
+    name: &str,
+    deletion: &Deletion,
+    table: &Table,
+    found: &mut Vec<Diagnostic>,
+) {
     let missing = |message: String, help: &str| {
         Diagnostic::new(code!("patch-delete-missing"), message).at(deletion.place, "nothing to delete").help(help)
     };
     let Some(index) = documents.iter().position(|document| document.kind == kind && document.name == name) else {
-        found.push(missing(format!("there is no {} to delete from", described(kind, name)), "remove the deletion"));
+        found.push(missing(
+            format!("the node has not got {}, from which this deletes", described(kind, name)),
+            "remove the deletion",
+        ));
         return;
     };
     if deletion.steps.is_empty() {
@@ -287,10 +314,14 @@ fn delete(documents: &mut Vec<Document>, kind: &str, name: &str, deletion: &Dele
         return;
     }
     let root = &table.document(kind).expect("identity() knows it").root;
-    if let Err(reason) = delete_at(table, root, &mut documents[index].value, &deletion.steps, deletion.selector.as_ref()) {
+    if let Err(reason) =
+        delete_at(table, root, &mut documents[index].value, &deletion.steps, deletion.selector.as_ref())
+    {
         let path = shown(&deletion.steps);
         let message = match &deletion.selector {
-            Some((key, value)) => format!("no item with `{key}: {value}` in `{}`", shown(&deletion.steps[..deletion.steps.len() - 1])),
+            Some((key, value)) => {
+                format!("no item with `{key}: {value}` in `{}`", shown(&deletion.steps[..deletion.steps.len() - 1]))
+            }
             None => format!("there is no `{path}` to delete"),
         };
         found.push(missing(message, "remove the deletion, or correct what it names").note(reason));
@@ -340,7 +371,9 @@ fn delete_at(
             let items = value.as_array_mut().ok_or("the list is empty")?;
             let index = items
                 .iter()
-                .position(|item| is_text && item.is_object() && item.get(key).and_then(Value::as_str).unwrap_or_default() == text)
+                .position(|item| {
+                    is_text && item.is_object() && item.get(key).and_then(Value::as_str).unwrap_or_default() == text
+                })
                 .ok_or("Talos compares text fields only, and takes the first item that has the text")?;
             items.remove(index);
             Ok(())
@@ -350,7 +383,13 @@ fn delete_at(
     }
 }
 
-fn apply_operations(documents: &mut [Document], operations: &[Node], place: Place, contract: Contract, found: &mut Vec<Diagnostic>) {
+fn apply_operations(
+    documents: &mut [Document],
+    operations: &[Node],
+    place: Place,
+    contract: Contract,
+    found: &mut Vec<Diagnostic>,
+) {
     let failed = |message: String, place: Place| Diagnostic::new(code!("patch-json-failed"), message).at(place, "");
     let [document] = documents else {
         found.push(
@@ -364,15 +403,12 @@ fn apply_operations(documents: &mut [Document], operations: &[Node], place: Plac
     let root = &table.document(&document.kind).expect("documents have known kinds").root;
     let mut value = fields::write(table, root, Some(&document.value));
     for operation in operations {
-        let parsed = match serde_json::from_value::<json_patch::PatchOperation>(operation.to_json()) {
-            Ok(parsed) => parsed,
-            Err(_) => {
-                found.push(
-                    failed("this is not a JSON 6902 operation".to_owned(), operation.place)
-                        .help("an operation has `op`, `path` and, for `add`, `replace` and `test`, a `value`"),
-                );
-                return;
-            }
+        let Ok(parsed) = serde_json::from_value::<json_patch::PatchOperation>(operation.to_json()) else {
+            found.push(
+                failed("this is not a JSON 6902 operation".to_owned(), operation.place)
+                    .help("an operation has `op`, `path` and, for `add`, `replace` and `test`, a `value`"),
+            );
+            return;
         };
         if json_patch::patch(&mut value, &[parsed]).is_err() {
             let path = operation.get("path").and_then(Node::as_str).unwrap_or_default();

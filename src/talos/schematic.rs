@@ -50,7 +50,8 @@ impl Schematic {
             customization.insert("extraKernelArgs".to_owned(), json!(self.extra_kernel_args));
         }
         if !self.meta.is_empty() {
-            let values: Vec<Value> = self.meta.iter().map(|(key, value)| json!({ "key": key, "value": value })).collect();
+            let values: Vec<Value> =
+                self.meta.iter().map(|(key, value)| json!({ "key": key, "value": value })).collect();
             customization.insert("meta".to_owned(), Value::Array(values));
         }
         if !self.extensions.is_empty() {
@@ -135,8 +136,12 @@ pub fn network_meta(hostname: Option<&str>, network: &Network) -> String {
             "layer": "platform",
         }));
         for route in &link.routes {
-            let v4 = route.gateway.map(|gateway| gateway.is_ipv4()).or(route.network.map(|network| network.addr().is_ipv4()));
-            let everywhere = route.network.filter(|network| network.prefix_len() > 0).map(|network| network.to_string());
+            let v4 = route
+                .gateway
+                .map(|gateway| gateway.is_ipv4())
+                .or(route.network.map(|network| network.addr().is_ipv4()));
+            let everywhere =
+                route.network.filter(|network| network.prefix_len() > 0).map(|network| network.to_string());
             routes.push(json!({
                 "family": family(v4.unwrap_or(true)),
                 "dst": everywhere.unwrap_or_default(),
@@ -160,7 +165,13 @@ pub fn network_meta(hostname: Option<&str>, network: &Network) -> String {
         resolvers.push(json!({ "dnsServers": network.nameservers, "layer": "platform" }));
     }
     let mut root = Map::new();
-    let parts = [("addresses", addresses), ("links", links), ("routes", routes), ("hostnames", hostnames), ("resolvers", resolvers)];
+    let parts = [
+        ("addresses", addresses),
+        ("links", links),
+        ("routes", routes),
+        ("hostnames", hostnames),
+        ("resolvers", resolvers),
+    ];
     for (name, items) in parts {
         if !items.is_empty() {
             root.insert(name.to_owned(), Value::Array(items));
@@ -261,6 +272,11 @@ fn literal(text: &str, indent: usize) -> String {
     // A first line that starts with space hides where the block starts.
     let hint = if text.starts_with([' ', '\n']) { "4" } else { "" };
     let mut out = format!("|{hint}{chomping}");
+    // The library loses a first empty line, and the ID is of what it writes.
+    let text = text.strip_prefix('\n').unwrap_or(text);
+    if text.is_empty() {
+        return out;
+    }
     for line in text.strip_suffix('\n').unwrap_or(text).split('\n') {
         out.push('\n');
         if !line.is_empty() {
@@ -288,7 +304,7 @@ fn double_quoted(text: &str) -> String {
             '\u{1b}' => out.push_str("\\e"),
             '\u{85}' => out.push_str("\\N"),
             '\u{feff}' => out.push_str("\\uFEFF"),
-            letter if letter.is_control() => out.push_str(&format!("\\x{:02X}", u32::from(letter))),
+            letter if letter.is_control() => out.push_str(&hexadecimal(letter)),
             letter => out.push(letter),
         }
     }
@@ -296,12 +312,16 @@ fn double_quoted(text: &str) -> String {
     out
 }
 
+fn hexadecimal(letter: char) -> String {
+    format!("\\x{:02X}", u32::from(letter))
+}
+
 /// Would a reader take the plain text for a number, a boolean, nothing or a date?
 fn reads_as_something_else(text: &str) -> bool {
     const WORDS: &[&str] = &[
-        "", "~", "null", "Null", "NULL", "true", "True", "TRUE", "false", "False", "FALSE", "<<", "y", "Y", "yes", "Yes", "YES",
-        "on", "On", "ON", "n", "N", "no", "No", "NO", "off", "Off", "OFF", ".nan", ".NaN", ".NAN", ".inf", ".Inf", ".INF",
-        "+.inf", "+.Inf", "+.INF", "-.inf", "-.Inf", "-.INF",
+        "", "~", "null", "Null", "NULL", "true", "True", "TRUE", "false", "False", "FALSE", "y", "Y", "yes", "Yes",
+        "YES", "on", "On", "ON", "n", "N", "no", "No", "NO", "off", "Off", "OFF", ".nan", ".NaN", ".NAN", ".inf",
+        ".Inf", ".INF", "+.inf", "+.Inf", "+.INF", "-.inf", "-.Inf", "-.INF",
     ];
     WORDS.contains(&text) || is_integer(text) || is_float(text) || is_base_60(text) || is_date(text)
 }
@@ -319,7 +339,9 @@ fn is_integer(text: &str) -> bool {
         _ if digits.len() > 1 && digits.starts_with('0') => (8, &digits[1..]),
         _ => (10, digits),
     };
-    !digits.is_empty() && digits.chars().all(|digit| digit.is_digit(radix)) && u64::from_str_radix(digits, radix).is_ok()
+    !digits.is_empty()
+        && digits.chars().all(|digit| digit.is_digit(radix))
+        && u64::from_str_radix(digits, radix).is_ok()
 }
 
 fn is_float(text: &str) -> bool {
@@ -361,16 +383,41 @@ fn is_base_60(text: &str) -> bool {
     })
 }
 
+/// `2026-11-21`, `2026-11-21 10:00:00`, `2026-11-21T10:00:00Z`, `2026-11-21T10:00:00+02:00`.
 fn is_date(text: &str) -> bool {
-    let Some(date) = text.get(..10) else { return is_short_date(text) };
-    is_short_date(date) && (text.len() == 10 || text[10..].starts_with(['T', 't', ' '])) || is_short_date(text)
+    let Some((date, time)) = text.split_once(['T', 't', ' ']) else { return is_short_date(text) };
+    if text.contains(' ') {
+        return is_short_date(date) && is_time(time);
+    }
+    let zone = time.find(['Z', '+', '-']).map(|at| time.split_at(at));
+    let is_zone = |zone: &str| {
+        zone == "Z"
+            || zone[1..].len() == 5
+                && zone[1..].split_once(':').is_some_and(|(hours, minutes)| is_time(&format!("{hours}:{minutes}:0")))
+    };
+    is_short_date(date) && zone.is_some_and(|(time, zone)| is_time(time) && is_zone(zone))
+}
+
+/// `10:00:00`, with a fraction or without.
+fn is_time(text: &str) -> bool {
+    let (text, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let parts: Vec<&str> = text.split(':').collect();
+    let number = |part: &str, below: u32| {
+        (1..=2).contains(&part.len())
+            && part.bytes().all(|byte| byte.is_ascii_digit())
+            && part.parse::<u32>().is_ok_and(|value| value < below)
+    };
+    matches!(parts.as_slice(), [hour, minute, second] if number(hour, 24) && number(minute, 60) && number(second, 60))
+        && !fraction.is_empty()
+        && fraction.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn is_short_date(text: &str) -> bool {
     let parts: Vec<&str> = text.split('-').collect();
     let [year, month, day] = parts.as_slice() else { return false };
     let number = |part: &str, low: u32, high: u32| {
-        part.bytes().all(|byte| byte.is_ascii_digit()) && part.parse::<u32>().is_ok_and(|value| (low..=high).contains(&value))
+        part.bytes().all(|byte| byte.is_ascii_digit())
+            && part.parse::<u32>().is_ok_and(|value| (low..=high).contains(&value))
     };
     year.len() == 4 && year.bytes().all(|byte| byte.is_ascii_digit()) && number(month, 1, 12) && number(day, 1, 31)
 }
@@ -384,7 +431,12 @@ fn is_plain(text: &str) -> bool {
         || text.starts_with("---")
         || text.starts_with("...");
     let spaces_outside = text.starts_with(' ') || text.ends_with(' ');
-    !starts_badly && !spaces_outside && !text.contains(": ") && !text.ends_with(':') && !text.contains(" #") && !text.contains('\t')
+    !starts_badly
+        && !spaces_outside
+        && !text.contains(": ")
+        && !text.ends_with(':')
+        && !text.contains(" #")
+        && !text.contains('\t')
 }
 
 #[cfg(test)]
@@ -409,9 +461,15 @@ mod tests {
                 extensions(&["siderolabs/iscsi-tools", "siderolabs/util-linux-tools"]),
                 "613e1592b2da41ae5e265e8789429f22e121aab91cb4deb6bc3c0b6262961245",
             ),
-            (extensions(&["siderolabs/qemu-guest-agent"]), "ce4c980550dd2ab1b17bbf2b08801c7eb59418eafe8f279833297925d67c7515"),
             (
-                Schematic { extra_kernel_args: vec!["noapic".to_owned(), "nolapic".to_owned()], ..Schematic::default() },
+                extensions(&["siderolabs/qemu-guest-agent"]),
+                "ce4c980550dd2ab1b17bbf2b08801c7eb59418eafe8f279833297925d67c7515",
+            ),
+            (
+                Schematic {
+                    extra_kernel_args: vec!["noapic".to_owned(), "nolapic".to_owned()],
+                    ..Schematic::default()
+                },
                 "9cba8e32753f91a16c1837ab8abf356af021706ef284aef07380780177d9a06c",
             ),
             (
@@ -465,7 +523,8 @@ mod tests {
 
     #[test]
     fn the_installer_needs_no_meta() {
-        let with = Schematic { meta: vec![(META_NETWORK, "a: 1\n".to_owned())], ..extensions(&["siderolabs/tailscale"]) };
+        let with =
+            Schematic { meta: vec![(META_NETWORK, "a: 1\n".to_owned())], ..extensions(&["siderolabs/tailscale"]) };
         assert_ne!(with.id(), with.without_meta().id());
         assert_eq!(with.without_meta().id(), extensions(&["siderolabs/tailscale"]).id());
         assert_eq!(
@@ -478,9 +537,12 @@ mod tests {
     fn a_network_in_meta_is_a_literal_block_of_the_schematic() {
         let mut link = Link::named("eth0");
         link.addresses = vec!["10.2.1.1/16".parse().unwrap()];
-        link.routes = vec![Route { network: None, gateway: "10.2.0.1".parse().ok(), source: None, metric: None, mtu: None }];
-        let network = Network { links: vec![link], nameservers: vec!["1.1.1.1".parse().unwrap()], ..Network::default() };
-        let schematic = Schematic { meta: vec![(META_NETWORK, network_meta(Some("node0"), &network))], ..Schematic::default() };
+        link.routes =
+            vec![Route { network: None, gateway: "10.2.0.1".parse().ok(), source: None, metric: None, mtu: None }];
+        let network =
+            Network { links: vec![link], nameservers: vec!["1.1.1.1".parse().unwrap()], ..Network::default() };
+        let schematic =
+            Schematic { meta: vec![(META_NETWORK, network_meta(Some("node0"), &network))], ..Schematic::default() };
         let expected = "\
 customization:
     meta:

@@ -89,7 +89,10 @@ impl Bundle {
             .collect();
         let keys = ENCRYPTION.iter().filter(|path| values.get(**path).is_some_and(|value| !value.is_empty())).count();
         if keys != 1 {
-            let message = format!("the secrets bundle needs exactly one of `{}` and `{}`, and has {keys}", ENCRYPTION[0], ENCRYPTION[1]);
+            let message = format!(
+                "the secrets bundle needs exactly one of `{}` and `{}`, and has {keys}",
+                ENCRYPTION[0], ENCRYPTION[1]
+            );
             found.push(
                 Diagnostic::new(code!("talos-bundle"), message)
                     .at(root.place, "")
@@ -183,13 +186,17 @@ pub fn fill(mut documents: Vec<Value>, bundle: &Bundle, node: &NodeSecrets) -> R
 }
 
 fn unresolved(name: &str) -> Diagnostic {
-    let diagnostic = Diagnostic::new(code!("talos-secret-missing"), format!("nothing is known for the marker `{OPENING}{name}>`"));
+    let diagnostic =
+        Diagnostic::new(code!("talos-secret-missing"), format!("nothing is known for the marker `{OPENING}{name}>`"));
     match name.split_once('.') {
-        Some(("node", key)) => diagnostic.help(format!("give `{key}` for this node, or under `all`, in the file of `--node-secrets`")),
-        Some(("bundle", path)) if ENCRYPTION.contains(&path) => {
-            diagnostic.help("the bundle has the other of the two encryption secrets: say so with the cluster's etcd encryption")
+        Some(("node", key)) => {
+            diagnostic.help(format!("give `{key}` for this node, or under `all`, in the file of `--node-secrets`"))
         }
-        Some(("bundle", _)) => diagnostic.help("the path is that of a value in the bundle, such as `bundle.certs.os.crt`"),
+        Some(("bundle", path)) if ENCRYPTION.contains(&path) => diagnostic
+            .help("the bundle has the other of the two encryption secrets: say so with the cluster's etcd encryption"),
+        Some(("bundle", _)) => {
+            diagnostic.help("the path is that of a value in the bundle, such as `bundle.certs.os.crt`")
+        }
         _ => diagnostic.help("a marker starts with `bundle.` or `node.`"),
     }
 }
@@ -207,7 +214,8 @@ impl<'t> Iterator for Markers<'t> {
         let start = self.from + self.text[self.from..].find(OPENING)?;
         let name_start = start + OPENING.len();
         let rest = &self.text[name_start..];
-        let length = rest.find(|letter: char| !(letter.is_ascii_alphanumeric() || "._-".contains(letter))).unwrap_or(rest.len());
+        let length =
+            rest.find(|letter: char| !(letter.is_ascii_alphanumeric() || "._-".contains(letter))).unwrap_or(rest.len());
         let name = &rest[..length];
         let closed = rest[length..].starts_with('>');
         self.from = name_start + length + usize::from(closed);
@@ -239,20 +247,25 @@ pub fn decrypt_age(bytes: &[u8], identities: &str) -> Result<Zeroizing<Vec<u8>>,
     let failed = |message: &str, help: &str| Diagnostic::new(code!("talos-bundle"), message).help(help);
     let file = age::IdentityFile::from_buffer(identities.as_bytes())
         .map_err(|_| failed("the age identity file holds something else", "give the file `age-keygen` wrote"))?;
-    let identities = file
-        .into_identities()
-        .map_err(|_| failed("the age identity file holds an identity of an unknown kind", "give the file `age-keygen` wrote"))?;
-    let decryptor = age::Decryptor::new_buffered(age::armor::ArmoredReader::new(bytes))
-        .map_err(|_| failed("the secrets bundle is not a file age encrypted", "check the path, and that the file is whole"))?;
-    let mut reader = decryptor.decrypt(identities.iter().map(|identity| &**identity as &dyn age::Identity)).map_err(|error| match error {
-        age::DecryptError::NoMatchingKeys => {
-            failed("none of the identities opens the secrets bundle", "give the identity of one of the file's recipients")
-        }
-        _ => failed("the secrets bundle cannot be decrypted", "check that the file is whole"),
+    let identities = file.into_identities().map_err(|_| {
+        failed("the age identity file holds an identity of an unknown kind", "give the file `age-keygen` wrote")
     })?;
+    let decryptor = age::Decryptor::new_buffered(age::armor::ArmoredReader::new(bytes)).map_err(|_| {
+        failed("the secrets bundle is not a file age encrypted", "check the path, and that the file is whole")
+    })?;
+    let mut reader =
+        decryptor.decrypt(identities.iter().map(|identity| &**identity as &dyn age::Identity)).map_err(|error| {
+            match error {
+                age::DecryptError::NoMatchingKeys => failed(
+                    "none of the identities opens the secrets bundle",
+                    "give the identity of one of the file's recipients",
+                ),
+                _ => failed("the secrets bundle cannot be decrypted", "check that the file is whole"),
+            }
+        })?;
     let mut plain = Zeroizing::new(Vec::with_capacity(bytes.len()));
-    reader
-        .read_to_end(&mut plain)
-        .map_err(|_| failed("the secrets bundle is damaged: age found that it was changed or cut", "restore the file"))?;
+    reader.read_to_end(&mut plain).map_err(|_| {
+        failed("the secrets bundle is damaged: age found that it was changed or cut", "restore the file")
+    })?;
     Ok(plain)
 }

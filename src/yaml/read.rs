@@ -419,8 +419,11 @@ impl<'t> Reader<'t> {
     fn tagged(&self, span: Span, tag: &str, value: &str) -> Result<Scalar> {
         let resolved = scalar::resolve(value);
         let fits = match (tag, &resolved) {
-            ("null", Scalar::Null) | ("bool", Scalar::Bool(_)) | ("int", Scalar::Int(_)) => true,
-            ("float", Scalar::Float(_) | Scalar::Int(_) | Scalar::NotFinite) | ("timestamp", Scalar::Time(_)) => true,
+            ("null", Scalar::Null)
+            | ("bool", Scalar::Bool(_))
+            | ("int", Scalar::Int(_))
+            | ("float", Scalar::Float(_) | Scalar::Int(_) | Scalar::NotFinite)
+            | ("timestamp", Scalar::Time(_)) => true,
             ("null" | "bool" | "int" | "float" | "timestamp", _) => false,
             // Tags Kubernetes has no use for leave a string, as in Go.
             _ => return Ok(Scalar::String),
@@ -429,7 +432,7 @@ impl<'t> Reader<'t> {
             return Ok(resolved);
         }
         Err(Box::new(
-            Diagnostic::new(code!("yaml-value"), format!("`{}` is no `!!{tag}`", shortened(value)))
+            Diagnostic::new(code!("yaml-value"), format!("this value is no `!!{tag}`"))
                 .at(self.place(span), "")
                 .help("drop the tag, or write a value of its type"),
         ))
@@ -841,7 +844,8 @@ mod tests {
             let (_, reading) = reading(&text);
             let codes: Vec<&str> = reading.diagnostics.iter().map(|diagnostic| diagnostic.code.name()).collect();
             assert!(codes.contains(&code), "{code}: {codes:?}");
-            assert!(start.elapsed() < Duration::from_secs(2), "{code} took {:?}", start.elapsed());
+            // Milliseconds on a quiet machine; a hang or an explosion would take minutes on any.
+            assert!(start.elapsed() < Duration::from_secs(10), "{code} took {:?}", start.elapsed());
         }
     }
 

@@ -241,9 +241,8 @@ fn integer_ambiguity(text: &str, number: &Number) -> Option<&'static str> {
     if digits.starts_with("0b") || text.contains('_') {
         return Some("a number for kubectl and kustomize, a string for YAML 1.2 readers");
     }
-    let octal = digits.starts_with('0') && digits.bytes().all(|byte| byte.is_ascii_digit());
-    (octal && number.as_i64() != Some(0))
-        .then_some("an octal number for kubectl and kustomize, a decimal one for YAML 1.2 readers")
+    // A file mode like `0775` is octal for kubectl, kustomize and YAML 1.1, and means just that to whoever writes it.
+    None
 }
 
 fn float_ambiguity(text: &str) -> Option<&'static str> {
@@ -320,6 +319,8 @@ pub(super) fn is_special(text: &str) -> bool {
     {
         return true;
     }
+    // Go drops every `_` before it looks for a number: `+_0` is 0.
+    let unsigned = if unsigned == text { text } else { unsigned.trim_start_matches('_') };
     if !unsigned.starts_with(|first: char| first.is_ascii_digit() || first == '.') {
         return false;
     }

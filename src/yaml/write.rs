@@ -1,4 +1,4 @@
-//! Writing YAML that every reader reads alike: plain where that is beyond doubt, double-quoted otherwise.
+//! Writing YAML that every reader reads alike: plain where that is beyond doubt, quoted otherwise.
 
 use std::fmt::Write as _;
 
@@ -23,7 +23,7 @@ pub fn write(value: &Value) -> String {
     out
 }
 
-/// A string on one line, as `write` would write it as a value: plain where safe, otherwise double-quoted.
+/// A string on one line, as `write` would write it as a value: plain where safe, otherwise quoted.
 pub fn quoted(text: &str) -> String {
     let mut out = String::new();
     line(&mut out, text);
@@ -113,6 +113,11 @@ fn number(out: &mut String, number: &Number) {
 fn line(out: &mut String, text: &str) {
     if is_plain(text) {
         out.push_str(text);
+    } else if text.contains('"') && text.chars().all(|c| c != '\\' && is_printable(c)) {
+        // Prettier's choice where double quotes would need nothing but `\"`.
+        out.push('\'');
+        out.push_str(&text.replace('\'', "''"));
+        out.push('\'');
     } else {
         double_quoted(out, text);
     }
@@ -270,6 +275,7 @@ mod tests {
         ] {
             assert_eq!(quoted(text), format!("\"{text}\""), "{text}");
         }
+        assert_eq!(quoted(r#"{"a": 'b'}"#), r#"'{"a": ''b''}'"#);
         assert_eq!(quoted("a\u{85}\u{feff}\u{2028}\r\n\u{7f}\"\\"), r#""a\x85\ufeff\u2028\r\n\x7f\"\\""#);
     }
 

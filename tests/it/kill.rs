@@ -134,3 +134,61 @@ fn a_killed_build_in_a_repository_does_not_take_its_own_files_for_edited() {
 fn where_folders_cannot_change_places_the_next_build_finishes_the_move() {
     kill_often(false, false);
 }
+
+/// Copies what the worked example is built from.
+fn copy_example(to: &Path) {
+    let from = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for part in ["inventory.toml", "templates", "secrets", "certs", "charts"] {
+        let mut pending = vec![part.to_owned()];
+        while let Some(path) = pending.pop() {
+            if from.join(&path).is_dir() {
+                let entries = fs::read_dir(from.join(&path)).unwrap();
+                pending.extend(entries.map(|entry| format!("{path}/{}", entry.unwrap().file_name().to_str().unwrap())));
+            } else {
+                let target = to.join(&path);
+                fs::create_dir_all(target.parent().unwrap()).unwrap();
+                fs::copy(from.join(&path), target).unwrap();
+            }
+        }
+    }
+}
+
+#[test]
+fn gitopsc_build_killed_at_any_moment_leaves_the_old_tree_or_the_new_one() {
+    let folder = TempDir::new().unwrap();
+    let root = folder.path();
+    copy_example(root);
+    let inventory = fs::read_to_string(root.join("inventory.toml")).unwrap();
+    let other = inventory.replace("interval = \"10m\"", "interval = \"20m\"");
+    assert_ne!(inventory, other, "the example sets Flux's interval");
+    let gitopsc = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_gitopsc"));
+        command.arg("-C").arg(root).arg("build").stdout(Stdio::null()).stderr(Stdio::null());
+        command
+    };
+    let mut wanted = Vec::new();
+    let mut slowest = Duration::ZERO;
+    for text in [&inventory, &other] {
+        fs::write(root.join("inventory.toml"), text).unwrap();
+        let start = Instant::now();
+        assert!(gitopsc().status().unwrap().success());
+        slowest = slowest.max(start.elapsed());
+        wanted.push(texts(&root.join("out")));
+    }
+    let kills = env::var("GITOPSC_TEST_KILLS").map_or(KILLS, |kills| kills.parse().unwrap());
+    let mut seen = [0, 0];
+    for kill in 0..kills {
+        let text = if kill % 2 == 0 { &inventory } else { &other };
+        fs::write(root.join("inventory.toml"), text).unwrap();
+        let mut child = gitopsc().spawn().unwrap();
+        // From the first instruction to a little after the last.
+        let share = u32::try_from(kill * 618 % 1_100).unwrap();
+        thread::sleep(slowest * share / 1_000);
+        let _ = child.kill();
+        child.wait().unwrap();
+        let found = texts(&root.join("out"));
+        let which = wanted.iter().position(|wanted| *wanted == found);
+        seen[which.unwrap_or_else(|| panic!("after kill {kill}, out/ is neither tree but {:?}", found.keys()))] += 1;
+    }
+    assert!(seen.iter().all(|count| *count > 0), "one tree was never seen: {seen:?}");
+}

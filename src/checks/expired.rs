@@ -1,0 +1,19 @@
+//! What a date makes wrong: allowances and certificates that have run out. Only `check --as-of` asks.
+
+use crate::{calendar::Date, code, compile::Model, diagnostic::Diagnostic, node::Part};
+
+/// Allowances and the sealing certificate on this day.
+pub fn expired(model: &Model, date: Date, found: &mut Vec<Diagnostic>) {
+    for (index, allow) in model.inventory.allow.iter().enumerate() {
+        let Some(until) = allow.until.as_deref().and_then(Date::parse).filter(|until| *until < date) else { continue };
+        let place = model.place(&format!("/allow/{index}/until"), Part::Value);
+        found.push(
+            Diagnostic::new(code!("allow-expired"), format!("`{}` was allowed until {until} only", allow.code))
+                .at(place, format!("before {date}"))
+                .note(format!("the reason was: {}", allow.reason))
+                .help("mend what it allows, or give it a new date if the reason still holds"),
+        );
+    }
+    let certificate = model.inputs.sealed.certificate.as_ref();
+    found.extend(certificate.and_then(|certificate| certificate.refuse_expired(date.seconds())));
+}
