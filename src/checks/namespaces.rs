@@ -6,6 +6,7 @@ use crate::{
     diagnostic::{Diagnostic, nearest},
     inventory::BRINGS,
     node::{Kind, Node},
+    plan::is_always_there,
     source::Sources,
 };
 
@@ -44,7 +45,7 @@ fn unset(document: &Node, kind: &str, namespace: &str) -> Diagnostic {
 
 fn missing(model: &Model, written: &Node) -> Option<Diagnostic> {
     let Kind::String(name) = &written.kind else { return None };
-    let always = name == "default" || name == "flux-system" || name.starts_with("kube-");
+    let always = is_always_there(name, &model.inventory);
     let owned = format!("Namespace:{name}");
     let elsewhere = model.inventory.owners.values().any(|owner| owner.owns.contains(&owned));
     let provided = model.plan.providers.contains_key(&format!("namespace/{name}"));

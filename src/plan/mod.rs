@@ -482,7 +482,7 @@ impl Resolver<'_> {
     fn namespace(&mut self, name: &str, level: Option<PodSecurity>, pointer: &str, plan: &mut Plan) {
         let owned = format!("Namespace:{name}");
         let elsewhere = self.inventory.owners.values().any(|owner| owner.owns.contains(&owned));
-        if elsewhere || name == "default" || name == "flux-system" || name.starts_with("kube-") {
+        if elsewhere || is_always_there(name, self.inventory) {
             return;
         }
         let Some(known) = plan.namespaces.get_mut(name) else {
@@ -595,6 +595,12 @@ fn name_malformed(name: &str, place: crate::source::Place, help: &str) -> Diagno
     let near = name.to_lowercase().replace([' ', '_', '.'], "-");
     let near = near.trim_matches('-');
     if is_label(near) && near.len() <= 53 { finding.help(format!("did you mean `{near}`?")) } else { finding }
+}
+
+/// Whether a namespace is there before anything of this repository: Kubernetes' own, and the one Flux runs in.
+pub fn is_always_there(namespace: &str, inventory: &Inventory) -> bool {
+    let flux = inventory.flux.source.split_once('/').map_or("flux-system", |(namespace, _)| namespace);
+    namespace == flux || matches!(namespace, "default" | "flux-system") || namespace.starts_with("kube-")
 }
 
 /// What a service passes on to its phases.

@@ -3,14 +3,22 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails where it stands")]
 
 mod architecture;
+mod bad_input;
+mod build_command;
+mod cases;
 mod docs;
 mod emit;
 mod findings;
 mod findings_b;
+mod formats;
 mod help;
 mod kill;
 mod pages;
+mod program;
+mod same_bytes;
+mod seal_command;
 mod sealing;
 mod talos;
 mod talos_case;
+mod talos_config;
 mod yaml;
