@@ -1,6 +1,6 @@
 //! Reads `inventory.toml`: syntax, profile, structure. Reports every fault in one run and goes on without the faulty parts.
 
-use std::{borrow::Cow, sync::OnceLock};
+use std::{borrow::Cow, sync::LazyLock};
 
 use jsonschema::{
     Validator,
@@ -13,7 +13,7 @@ use super::{Inventory, schema};
 use crate::{
     code,
     diagnostic::{Diagnostic, nearest},
-    node::{Entry, Kind, Node, Part, escape},
+    node::{Entries, Entry, Kind, Node, Part, escape},
     source::{SourceId, Span},
 };
 
@@ -66,7 +66,7 @@ fn syntax(source: SourceId, text: &str, diagnostics: &mut Vec<Diagnostic>) -> No
     Node::new(source, whole, Kind::Map(entries(source, table.get_ref(), diagnostics)))
 }
 
-fn entries(source: SourceId, table: &DeTable<'_>, diagnostics: &mut Vec<Diagnostic>) -> Vec<Entry> {
+fn entries(source: SourceId, table: &DeTable<'_>, diagnostics: &mut Vec<Diagnostic>) -> Entries {
     table
         .iter()
         .map(|(key, value)| {
@@ -142,12 +142,14 @@ fn overlay(root: &mut Node, name: &str, diagnostics: &mut Vec<Diagnostic>) {
 fn lay(under: &mut Node, over: Node) {
     match (&mut under.kind, over.kind) {
         (Kind::Map(below), Kind::Map(above)) => {
+            let mut merged: Vec<Entry> = std::mem::take(below).into_iter().collect();
             for entry in above {
-                match below.iter_mut().find(|known| known.key == entry.key) {
+                match merged.iter_mut().find(|known| known.key == entry.key) {
                     Some(known) => lay(&mut known.value, entry.value),
-                    None => below.push(entry),
+                    None => merged.push(entry),
                 }
             }
+            *below = merged.into();
         }
         (_, kind) => *under = Node { place: over.place, kind },
     }
