@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 
 use crate::{
     code,
-    compile::{Model, secret_makers},
+    compile::Model,
     diagnostic::{Diagnostic, nearest},
     source::Sources,
 };
 
 /// Every use against everybody who makes Secrets.
 pub fn check(model: &Model, _: &Sources, found: &mut Vec<Diagnostic>) {
-    let makers = secret_makers(model);
+    let makers = &model.secret_makers;
     let mut reported = BTreeSet::new();
     for (unit, output) in model.plan.units.iter().zip(&model.units) {
         for (namespace, name, place) in &output.secret_uses {

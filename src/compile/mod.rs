@@ -88,6 +88,8 @@ pub struct Model {
     pub units: Vec<UnitOutput>,
     /// Every object of every unit.
     pub claims: Vec<Claim>,
+    /// Secrets that somebody makes, by namespace and name, with the unit that does; None where nobody of this inventory does.
+    pub secret_makers: BTreeMap<(String, String), Option<usize>>,
     /// The facts of templates.
     pub facts: Facts,
     /// Schemas of the cluster's Kubernetes version, of popular custom resources and of every CRD in the repository.
@@ -186,6 +188,7 @@ fn model(
         order: Order::default(),
         units,
         claims: Vec::new(),
+        secret_makers: BTreeMap::new(),
         facts,
         schemas,
         talos,
@@ -323,10 +326,10 @@ fn gather_references(model: &mut Model, needs: &mut [Vec<crate::facets::Need>]) 
             output.secret_uses.extend(found.secrets.into_iter().map(own));
         }
     }
-    let makers = secret_makers(model);
+    model.secret_makers = secret_makers(model);
     for (id, output) in model.units.iter().enumerate() {
         for (namespace, name, place) in &output.secret_uses {
-            if let Some(Some(maker)) = makers.get(&(namespace.clone(), name.clone())) {
+            if let Some(Some(maker)) = model.secret_makers.get(&(namespace.clone(), name.clone())) {
                 needs[id].push(crate::facets::Need {
                     what: crate::facets::What::Unit(*maker),
                     reason: format!("it uses the Secret `{name}`"),
@@ -338,8 +341,7 @@ fn gather_references(model: &mut Model, needs: &mut [Vec<crate::facets::Need>]) 
     }
 }
 
-/// Secrets that somebody makes, with the unit that does; None where nobody of this inventory does.
-pub fn secret_makers(model: &Model) -> BTreeMap<(String, String), Option<usize>> {
+fn secret_makers(model: &Model) -> BTreeMap<(String, String), Option<usize>> {
     let mut makers = BTreeMap::new();
     for owned in model.inventory.owners.values().flat_map(|owner| &owner.owns) {
         if let Some(ObjectId { kind, namespace: Some(namespace), name, .. }) = ObjectId::parse(owned)
