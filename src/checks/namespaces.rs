@@ -4,6 +4,7 @@ use crate::{
     code,
     compile::{Body, Model, objects},
     diagnostic::Diagnostic,
+    inventory::BRINGS,
     node::{Kind, Node},
     source::Sources,
 };
@@ -56,6 +57,8 @@ fn missing(model: &Model, written: &Node) -> Option<Diagnostic> {
             .help(format!(
                 "give a service `namespace = \"{name}\"`, or say who owns it: `owns = [\"Namespace:{name}\"]`"
             ))
-            .about(format!("Namespace:{name}")),
+            .about(format!("Namespace:{name}"))
+            .follows(format!("namespace/{name}"))
+            .follows(BRINGS),
     )
 }

@@ -6,6 +6,7 @@ use crate::{
     code,
     compile::Model,
     diagnostic::{Diagnostic, nearest},
+    node::escape,
     source::{Place, Sources, Span},
 };
 
@@ -25,7 +26,7 @@ pub fn check(model: &Model, sources: &Sources, found: &mut Vec<Diagnostic>) {
         let place = Place { source: *source, span: Span::new(0, text.lines().next().map_or(0, str::len)) };
         let finding =
             Diagnostic::new(code!("template-unused"), format!("nothing uses `{path}`")).at(place, "").about(path);
-        found.push(finding.help(way_out(model, path)));
+        found.push(follow(finding, path).help(way_out(model, path)));
     }
 }
 
@@ -33,6 +34,22 @@ pub fn check(model: &Model, sources: &Sources, found: &mut Vec<Diagnostic>) {
 fn quoted_words<'s>(model: &Model, sources: &'s Sources) -> HashSet<&'s str> {
     let texts = model.inputs.files.values().map(|source| sources.get(*source).text.as_str());
     texts.flat_map(|text| ['"', '\''].into_iter().flat_map(|quote| text.split(quote).skip(1))).collect()
+}
+
+/// A service or node that could not be read uses nothing.
+fn follow(finding: Diagnostic, path: &str) -> Diagnostic {
+    let steps: Vec<&str> = path.split('/').collect();
+    match steps.as_slice() {
+        ["templates", "services", service, _] => finding.follows(format!("/services/{}", escape(service))),
+        ["templates", "services", service, phase, ..] => {
+            finding.follows(format!("/services/{}/phases/{}", escape(service), escape(phase)))
+        }
+        ["templates", "talos", name, ..] => {
+            let node = name.split_once(".yaml").map_or(*name, |(node, _)| node);
+            finding.follows(format!("/nodes/{}", escape(node)))
+        }
+        _ => finding,
+    }
 }
 
 fn way_out(model: &Model, path: &str) -> String {

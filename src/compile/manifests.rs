@@ -11,8 +11,8 @@ use crate::{
     facets::{Made, Release},
     facts::Facts,
     inventory::Inventory,
-    node::{Kind, Node},
-    plan::{Plan, UnitId},
+    node::{Kind, Node, escape},
+    plan::{Plan, Unit, UnitId},
     source::{Place, SourceId, Sources, Span},
     template::Context,
     yaml,
@@ -27,8 +27,8 @@ pub struct UnitOutput {
     pub values: Option<Values>,
     /// Its files with objects, sorted by name.
     pub manifests: Vec<Manifest>,
-    /// Names of Secrets that come to be in its namespace.
-    pub secrets: Vec<String>,
+    /// Secrets that come to be with it, besides those of its manifests: namespace and name.
+    pub secrets: Vec<(String, String)>,
     /// Secrets it uses: namespace, name, place.
     pub secret_uses: Vec<(String, String, Place)>,
     /// Whether one of its templates was wrong, so that what is missing may follow from that.
@@ -108,7 +108,12 @@ pub fn unit(
     found: &mut Vec<Diagnostic>,
 ) -> UnitOutput {
     let unit = &plan.units[id];
-    let mut output = UnitOutput { release: made.release, secrets: made.secrets, ..UnitOutput::default() };
+    let mut output = UnitOutput {
+        release: made.release,
+        secrets: made.secrets,
+        secret_uses: made.secret_uses,
+        ..UnitOutput::default()
+    };
     for file in made.files {
         let body = Body::Made { objects: file.objects, pointer: file.pointer };
         output.manifests.push(Manifest { name: file.name, body });
@@ -121,6 +126,9 @@ pub fn unit(
         let before = found.len();
         let rendered = render(inputs, &path, facts, sources, found);
         output.broken |= found.len() > before;
+        for finding in &mut found[before..] {
+            follow_unit(finding, unit);
+        }
         let Some(source) = rendered else { continue };
         if stem == "values.yaml" || stem == "values.yml" {
             values(&mut output, source, &path, &unit.label(), sources, found);
@@ -130,6 +138,16 @@ pub fn unit(
     }
     output.manifests.sort_by(|one, other| one.name.cmp(&other.name));
     output
+}
+
+/// A fact of the unit alone is undefined where the unit's own table could not be read: `pool` stands for
+/// `/services/web/pool`, and that for the pool it names.
+fn follow_unit(finding: &mut Diagnostic, unit: &Unit) {
+    let own: Vec<String> = finding.follows.iter().map(|fact| format!("{}{fact}", unit.pointer)).collect();
+    if let Some(pool) = unit.facets.pool.as_ref().filter(|_| finding.follows.iter().any(|fact| fact == "/pool")) {
+        finding.follows.push(format!("/pools/{}", escape(pool)));
+    }
+    finding.follows.extend(own);
 }
 
 impl Inputs {
@@ -219,15 +237,30 @@ fn manifest(output: &mut UnitOutput, name: &str, source: SourceId, sources: &Sou
     if reading.documents.is_empty() {
         return;
     }
-    let reserved = matches!(name, "kustomization.yaml" | "kustomization.yml" | "source.yaml" | "helmrelease.yaml");
-    let taken = output.manifests.iter().any(|known| known.name == name);
-    if reserved || taken {
-        let start = Place { source, span: Span::new(0, text.lines().next().map_or(0, str::len)) };
-        found.push(
-            Diagnostic::new(code!("file-twice"), format!("`{name}` is a file that the compiler writes here itself"))
-                .at(start, "")
-                .help("give the template another name"),
-        );
+    let is_kustomization = matches!(name, "kustomization.yaml" | "kustomization.yml");
+    let reserved = is_kustomization || matches!(name, "source.yaml" | "helmrelease.yaml");
+    let taken = output.manifests.iter().find(|known| known.name == name);
+    if reserved || taken.is_some() {
+        let start =
+            |source| Place { source, span: Span::new(0, sources.get(source).text.lines().next().map_or(0, str::len)) };
+        let finding = match taken.map(|known| &known.body) {
+            Some(Body::Template { source: other, .. }) => {
+                Diagnostic::new(code!("file-twice"), format!("two templates become `{name}`"))
+                    .at(start(source), "")
+                    .at(start(*other), "the other")
+                    .help("give one of them another name")
+            }
+            _ => {
+                let message = format!("`{name}` is a file that the compiler writes here itself");
+                let help = if is_kustomization {
+                    "remove it: every file of this folder is applied without it"
+                } else {
+                    "give the template another name"
+                };
+                Diagnostic::new(code!("file-twice"), message).at(start(source), "").help(help)
+            }
+        };
+        found.push(finding);
         return;
     }
     output

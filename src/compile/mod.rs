@@ -113,12 +113,9 @@ pub fn compile(world: &dyn World, options: &Options) -> Result<Compiled, Error> 
     let mut found = Vec::new();
     let Some(source) = inputs::text(world, &options.inventory, &mut sources, &mut found)? else {
         if found.is_empty() {
-            let source = sources.add(options.inventory.clone(), "");
-            let place = Place { source, span: crate::source::Span::default() };
             found.push(
                 Diagnostic::new(code!("inventory-missing"), format!("there is no `{}` here", options.inventory))
-                    .at(place, "")
-                    .help("go to the folder that holds it, or name the folder with `-C`"),
+                    .help("go to the folder that holds it, or name that folder with `-C DIR`"),
             );
         }
         return Ok(Compiled { diagnostics: report::settle(found, &sources), sources, model: None, tree: None });
@@ -212,11 +209,12 @@ fn schemas(inventory: &Inventory, root: &Node, found: &mut Vec<Diagnostic>) -> O
         Ok(schemas) => Some(schemas),
         Err(unknown) => {
             let place = root.place_of("/versions/kubernetes", Part::Value);
-            let text = format!(
-                "Kubernetes `{}` is not among the versions whose schemas are built in",
-                inventory.versions.kubernetes
+            let text = format!("manifests cannot be checked for Kubernetes `{}`", inventory.versions.kubernetes);
+            found.push(
+                Diagnostic::new(code!("kubernetes-unknown"), text)
+                    .at(place, "")
+                    .help(format!("known versions: {}", unknown.known.join(", "))),
             );
-            found.push(Diagnostic::new(code!("kubernetes-unknown"), text).at(place, "").help(unknown.to_string()));
             None
         }
     }
@@ -357,16 +355,11 @@ fn secret_makers(model: &Model) -> BTreeMap<(String, String), Option<usize>> {
     }
     for (id, output) in model.units.iter().enumerate() {
         let namespace = &model.plan.units[id].namespace;
-        for name in &output.secrets {
-            makers.insert((namespace.clone(), name.clone()), Some(id));
+        for made in &output.secrets {
+            makers.insert(made.clone(), Some(id));
         }
-        for (namespace, name) in output.documents().filter_map(|document| made_secret(document, namespace)) {
-            makers.insert((namespace, name), Some(id));
-        }
-        if let Some(tofu) = &model.plan.units[id].facets.tofu
-            && let Some(written) = &tofu.writes
-        {
-            makers.insert((namespace.clone(), written.clone()), Some(id));
+        for made in output.documents().filter_map(|document| made_secret(document, namespace)) {
+            makers.insert(made, Some(id));
         }
     }
     makers

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{Context, Made, Need, What};
-use crate::{code, diagnostic::Diagnostic, node::Part};
+use crate::{code, diagnostic::Diagnostic, inventory::BRINGS, node::Part};
 
 /// Certificate and Ingress.
 pub fn make(context: &Context<'_>, made: &mut Made) {
@@ -48,14 +48,23 @@ pub fn make(context: &Context<'_>, made: &mut Made) {
         return;
     };
     let Some(class) = class else {
-        made.findings.push(
-            Diagnostic::new(
-                code!("ingress-class-unknown"),
-                format!("the Ingress of `{}` has no class: {}", unit.label(), classes(context)),
-            )
-            .at(at, "")
-            .help("name it with `ingress-class = \"…\"`, or let a service say `provides = [\"ingressclass/…\"]`"),
-        );
+        let known = known_classes(context);
+        let way_out = match known.first() {
+            Some(known) => format!("choose one: `ingress-class = \"{known}\"`"),
+            None => "add an ingress controller; if its chart is not known here, let its service say \
+                     `provides = [\"ingressclass/nginx\"]`"
+                .to_owned(),
+        };
+        let finding = Diagnostic::new(
+            code!("ingress-class-unknown"),
+            format!("the Ingress of `{}` has no class: {}", unit.label(), classes(&known)),
+        )
+        .at(at, "")
+        .help(way_out)
+        .follows(BRINGS);
+        // Where there is no class at all, that is one fault, however many hosts there are.
+        let finding = if known.is_empty() { finding.breaks("ingressclass/").follows("ingressclass/") } else { finding };
+        made.findings.push(finding);
         return;
     };
     let port = port.parse::<u16>().map_or_else(|_| json!({ "name": port }), |number| json!({ "number": number }));
@@ -79,15 +88,14 @@ pub fn make(context: &Context<'_>, made: &mut Made) {
     made.object("ingress.yaml", context.pointer("backend"), ingress);
 }
 
-fn classes(context: &Context<'_>) -> String {
-    let known: Vec<String> = context
-        .plan
-        .providers
-        .keys()
-        .filter_map(|capability| capability.strip_prefix("ingressclass/"))
-        .map(|class| format!("`{class}`"))
-        .collect();
-    if known.is_empty() { "no service brings one".into() } else { format!("services bring {}", known.join(", ")) }
+fn known_classes<'c>(context: &Context<'c>) -> Vec<&'c str> {
+    let plan = context.plan;
+    plan.providers.keys().filter_map(|capability| capability.strip_prefix("ingressclass/")).collect()
+}
+
+fn classes(known: &[&str]) -> String {
+    let quoted: Vec<String> = known.iter().map(|class| format!("`{class}`")).collect();
+    if quoted.is_empty() { "no service brings one".into() } else { format!("services bring {}", quoted.join(", ")) }
 }
 
 fn certificate(context: &Context<'_>, made: &mut Made) {
@@ -95,13 +103,22 @@ fn certificate(context: &Context<'_>, made: &mut Made) {
     let Some(host) = &unit.host else { return };
     let place = context.place("host", Part::Value);
     let Some(issuer) = &host.issuer else {
+        let way_out = match context.inventory.issuers.keys().next() {
+            Some(known) => format!("add `[tls]` with `issuer = \"{known}\"`"),
+            None => {
+                "add `[tls]` with `issuer = \"…\"`: a name in `[issuers]`, or a ClusterIssuer that a service `provides`"
+                    .to_owned()
+            }
+        };
         made.findings.push(
             Diagnostic::new(
                 code!("issuer-missing"),
                 format!("host `{}` has nobody to issue its certificate", host.fqdn),
             )
             .at(place, "")
-            .help("add `[tls]` with `issuer = \"…\"`, a name in `[issuers]`"),
+            .help(way_out)
+            .breaks("/tls/issuer")
+            .follows("/tls/issuer"),
         );
         return;
     };
@@ -111,7 +128,7 @@ fn certificate(context: &Context<'_>, made: &mut Made) {
         place,
         otherwise: Some(format!("the issuer `{issuer}`")),
     });
-    made.secrets.push(host.tls_secret.clone());
+    made.secrets.push((unit.namespace.clone(), host.tls_secret.clone()));
     let certificate = json!({
         "apiVersion": "cert-manager.io/v1",
         "kind": "Certificate",

@@ -15,7 +15,7 @@ use crate::{
 pub fn make(context: &Context<'_>, made: &mut Made) {
     for (name, secret) in &context.unit.facets.secrets {
         let pointer = context.pointer(&format!("secrets/{}", escape(name)));
-        made.secrets.push(name.clone());
+        made.secrets.push((context.unit.namespace.clone(), name.clone()));
         match (secret.sealed.is_empty(), secret.external.is_empty()) {
             (false, true) => sealed(context, made, name, secret, &pointer),
             (true, false) => external(context, made, name, secret, &pointer),

@@ -51,19 +51,62 @@ pub fn read(source: SourceId, text: &str, profile: Option<&str>) -> Reading {
 fn syntax(source: SourceId, text: &str, diagnostics: &mut Vec<Diagnostic>) -> Node {
     let (table, errors) = DeTable::parse_recoverable(text);
     let mut last_line = None;
+    let mut twice = Vec::new();
     for error in errors {
         let span = error.span().unwrap_or(0..0);
         let line = text[..span.start.min(text.len())].matches('\n').count();
         if last_line.replace(line) == Some(line) {
             continue;
         }
-        let place = crate::source::Place { source, span: Span::new(span.start, span.end) };
+        let span = Span::new(span.start, span.end);
         let message = error.message().lines().next().unwrap_or("this is not TOML").to_owned();
-        let code = if message.starts_with("duplicate key") { code!("key-twice") } else { code!("toml-syntax") };
-        diagnostics.push(Diagnostic::new(code, lower_first(&message)).at(place, ""));
+        if message.starts_with("duplicate key") {
+            twice.push(span);
+            continue;
+        }
+        let place = crate::source::Place { source, span };
+        diagnostics.push(Diagnostic::new(code!("toml-syntax"), lower_first(&message)).at(place, ""));
     }
     let whole = Span::new(0, text.len());
-    Node::new(source, whole, Kind::Map(entries(source, table.get_ref(), diagnostics)))
+    let root = Node::new(source, whole, Kind::Map(entries(source, table.get_ref(), diagnostics)));
+    diagnostics.extend(twice.into_iter().map(|span| key_twice(source, text, &root, span)));
+    root
+}
+
+/// A key or a table that was written before.
+fn key_twice(source: SourceId, text: &str, root: &Node, again: Span) -> Diagnostic {
+    let place = |span| crate::source::Place { source, span };
+    let written = &text[again.start as usize..again.end as usize];
+    let line = text[..again.start as usize].rfind('\n').map_or(0, |newline| newline + 1);
+    let header = text[line..].split_inclusive(']').next().filter(|header| header.starts_with('['));
+    let (message, first, help) = match header {
+        Some(header) => {
+            let first = text[..line].find(header).map(|start| start + header.rfind(written).unwrap_or_default());
+            let first = first.map(|start| Span::new(start, start + written.len()));
+            (format!("table `{header}` begins twice"), first, "write all its keys below one header")
+        }
+        None => {
+            let mut keys = Vec::new();
+            spans_of_key(root, written.trim_matches(['"', '\'']), &mut keys);
+            let first = keys.into_iter().filter(|span| span.end <= again.start).max();
+            (format!("key `{written}` stands twice in one table"), first, "keep one of the two")
+        }
+    };
+    let finding = Diagnostic::new(code!("key-twice"), message).at(place(again), "again here").help(help);
+    match first {
+        Some(first) => finding.at(place(first), "first here"),
+        None => finding,
+    }
+}
+
+fn spans_of_key(node: &Node, key: &str, spans: &mut Vec<Span>) {
+    for entry in node.entries() {
+        if entry.key == key {
+            spans.push(entry.key_place.span);
+        }
+        spans_of_key(&entry.value, key, spans);
+    }
+    node.items().iter().for_each(|item| spans_of_key(item, key, spans));
 }
 
 fn entries(source: SourceId, table: &DeTable<'_>, diagnostics: &mut Vec<Diagnostic>) -> Entries {
@@ -165,7 +208,17 @@ fn structure(root: &Node, value: &mut Value, diagnostics: &mut Vec<Diagnostic>) 
         }
         let mut dropped: Vec<String> = faults.iter().map(|fault| fault.pointer.clone()).collect();
         if round == 0 {
-            diagnostics.extend(faults.iter().map(|fault| fault.diagnostic(root).breaks(fault.pointer.clone())));
+            diagnostics.extend(faults.iter().map(|fault| fault.breaking(fault.diagnostic(root))));
+        } else {
+            // What was dropped before made this incomplete: it is that finding's doing.
+            for pointer in &dropped {
+                let inside = format!("{pointer}/");
+                for finding in diagnostics.iter_mut() {
+                    if finding.breaks.iter().any(|broken| broken.starts_with(&inside)) {
+                        finding.breaks.push(pointer.clone());
+                    }
+                }
+            }
         }
         // Later items of a list first, so that pointers keep their meaning.
         dropped.sort_by_cached_key(|pointer| {
@@ -196,7 +249,7 @@ struct Fault {
 
 enum Wrong {
     UnknownKey { key: String, known: Vec<String> },
-    MissingKey { key: String },
+    MissingKey { key: String, about: String },
     Type { expected: String },
     Value { message: String, known: Vec<String> },
 }
@@ -216,7 +269,8 @@ fn faults(error: &jsonschema::ValidationError<'_>) -> Vec<Fault> {
         }
         ValidationErrorKind::Required { property } => {
             let key = property.as_str().unwrap_or_default().to_owned();
-            vec![Fault { pointer, wrong: Wrong::MissingKey { key } }]
+            let about = description(error.schema_path().as_str(), &key);
+            vec![Fault { pointer, wrong: Wrong::MissingKey { key, about } }]
         }
         ValidationErrorKind::Type { kind } => {
             let expected = match kind {
@@ -247,6 +301,16 @@ fn known_keys(schema_path: &str) -> Vec<String> {
     properties.map(|properties| properties.keys().cloned().collect()).unwrap_or_default()
 }
 
+/// What the schema says about a key beside this path: a sentence, as if it went on after a colon.
+fn description(schema_path: &str, key: &str) -> String {
+    let whole = schema();
+    let parent = schema_path.rsplit_once('/').map_or("", |(parent, _)| parent);
+    let property = follow(&whole, parent).and_then(|found| found.get("properties")?.get(key));
+    let text = property.and_then(|found| found.get("description")).and_then(Value::as_str).unwrap_or_default();
+    let text = text.split_inclusive(['.', '\n']).next().unwrap_or_default().trim();
+    text.strip_suffix('.').map(lower_first).unwrap_or_default()
+}
+
 /// The words that a choice at this path of the schema offers.
 fn constants(schema_path: &str) -> Vec<String> {
     let whole = schema();
@@ -273,6 +337,22 @@ fn follow<'s>(whole: &'s Value, path: &str) -> Option<&'s Value> {
 }
 
 impl Fault {
+    /// Says what is left undefined: what is dropped, and what a misspelt key would have said.
+    fn breaking(&self, finding: Diagnostic) -> Diagnostic {
+        let mut broken = vec![self.pointer.clone()];
+        if let Wrong::UnknownKey { key, known } = &self.wrong
+            && let Some(near) = nearest(key, known.iter().map(String::as_str))
+        {
+            let parent = self.pointer.rsplit_once('/').map_or("", |(parent, _)| parent);
+            broken.push(format!("{parent}/{}", escape(near)));
+        }
+        broken.retain(|pointer| !pointer.is_empty());
+        if broken.iter().any(|pointer| brings_something(pointer)) {
+            broken.push(BRINGS.to_owned());
+        }
+        broken.into_iter().fold(finding, Diagnostic::breaks)
+    }
+
     fn diagnostic(&self, root: &Node) -> Diagnostic {
         let parent = self.pointer.rsplit_once('/').map_or("", |(parent, _)| parent);
         match &self.wrong {
@@ -288,15 +368,27 @@ impl Fault {
                     }
                 }
             }
-            Wrong::MissingKey { key } => {
+            Wrong::MissingKey { key, about } => {
                 let place = root.place_of(&self.pointer, Part::Key);
                 let place = if self.pointer.is_empty() {
                     crate::source::Place { span: Span::new(0, 0), ..place }
                 } else {
                     place
                 };
+                let example = if self.pointer.is_empty() && key != "schema" {
+                    format!("a table `[{key}]`")
+                } else if key == "schema" {
+                    "`schema = 1`".to_owned()
+                } else {
+                    format!("`{key} = …`")
+                };
+                // What follows a second colon is detail.
+                let about = about.split(": ").next().unwrap_or_default();
+                let about = if about.is_empty() || key == "schema" { String::new() } else { format!(": {about}") };
                 Diagnostic::new(code!("key-missing"), format!("{} lacks the key `{key}`", thing(&self.pointer)))
                     .at(place, "")
+                    .help(format!("add {example}{about}"))
+                    .follows(format!("{}/{}", self.pointer, escape(key)))
             }
             Wrong::Type { expected } => {
                 let node = root.pointer(&self.pointer);
@@ -333,6 +425,23 @@ impl Fault {
                 }
             }
         }
+    }
+}
+
+/// What findings break that leave open who brings something into the cluster.
+pub const BRINGS: &str = "brings";
+
+/// Whether a service or owner without this may bring less than it should.
+fn brings_something(pointer: &str) -> bool {
+    let steps: Vec<&str> = pointer.split('/').skip(1).collect();
+    match steps.as_slice() {
+        ["services", _] | ["owners", _] => true,
+        ["services", _, inner @ ..] => {
+            let inner = if inner.first() == Some(&"phases") { inner.get(2..).unwrap_or_default() } else { inner };
+            matches!(inner, ["chart"] | ["chart", "name" | "oci" | "path"] | ["provides", ..])
+        }
+        ["owners", _, "owns", ..] => true,
+        _ => false,
     }
 }
 

@@ -7,9 +7,9 @@ use crate::{
     code,
     diagnostic::{Diagnostic, nearest},
     facets::{Need, What},
-    inventory::Inventory,
+    inventory::{BRINGS, Inventory},
     knowledge,
-    node::{Node, Part},
+    node::{Node, Part, escape},
     source::Place,
 };
 
@@ -66,9 +66,10 @@ impl Order {
                     Some(other) if other == id => diagnostics.push(
                         Diagnostic::new(code!("depends-on-itself"), format!("`{name}` waits for itself"))
                             .at(place, "")
-                            .help("leave it out of `depends`"),
+                            .help("leave it out of `depends`")
+                            .about(name),
                     ),
-                    Some(other) => add(Some(other), format!("`{}` names it in `depends`", unit.label()), place),
+                    Some(other) => add(Some(other), "it is named in `depends`".to_owned(), place),
                     None => diagnostics.push(unknown(plan, inventory, &unit.label(), name, place)),
                 }
             }
@@ -223,7 +224,7 @@ fn unknown(plan: &Plan, inventory: &Inventory, from: &str, name: &str, place: Pl
         Diagnostic::new(code!("depends-unknown"), format!("`{from}` waits for `{name}`, which is not a service"))
             .at(place, "")
             .about(from)
-            .follows(format!("/services/{name}"));
+            .follows(format!("/services/{}", escape(name)));
     if inventory.layers.order.iter().any(|layer| layer == name) {
         return finding.help("a layer cannot be waited for: name the services you need");
     }
@@ -238,6 +239,9 @@ fn nobody(from: &str, capability: &str, what: &str, need: &Need) -> Diagnostic {
         .at(need.place, need.reason.clone())
         .help(format!("add a service that brings it, or let one say `provides = [\"{capability}\"]`"))
         .about(capability)
+        .breaks(capability)
+        .follows(capability)
+        .follows(BRINGS)
 }
 
 /// What `[owners]` bring: the capabilities of their Helm releases and of single objects.

@@ -8,6 +8,7 @@ use super::{Context, FOLDER, OUTPUT_BYTES, Templates, Text, below_folder};
 use crate::{
     code,
     diagnostic::{Diagnostic, nearest},
+    node::escape,
     source::{Place, Span},
 };
 
@@ -200,7 +201,11 @@ fn undefined(at_fault: &str, context: &Context, place: Place) -> Diagnostic {
 fn missing(at_fault: &str, step: &str, prefix: &[&str], known: &Value, place: Place) -> Diagnostic {
     let names: Vec<String> =
         known.try_iter().into_iter().flatten().filter_map(|key| key.as_str().map(str::to_owned)).collect();
-    let diagnostic = Diagnostic::new(code!("template-undefined"), format!("`{at_fault}` is undefined")).at(place, "");
+    // Facts have the names that things have in the inventory, so a pointer leads from one to the other.
+    let pointer: String = prefix.iter().chain([&step]).map(|step| format!("/{}", escape(step))).collect();
+    let diagnostic = Diagnostic::new(code!("template-undefined"), format!("`{at_fault}` is undefined"))
+        .at(place, "")
+        .follows(pointer);
     let of = |name: &str| prefix.iter().copied().chain([name]).collect::<Vec<_>>().join(".");
     match nearest(step, names.iter().map(String::as_str)) {
         Some(near) => diagnostic.help(format!("did you mean `{}`?", of(near))),
