@@ -6,6 +6,7 @@ mod architecture;
 mod docs;
 mod emit;
 mod findings;
+mod fuzz;
 mod help;
 mod kill;
 mod pages;
