@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::{
     claim::Claim,
     code,
-    compile::{Model, secret_makers},
+    compile::Model,
     diagnostic::{Diagnostic, Severity, nearest},
     knowledge,
     plan::UnitId,
@@ -15,7 +15,7 @@ use crate::{
 
 /// Every certain use against everybody who makes Secrets.
 pub fn check(model: &Model, _: &Sources, found: &mut Vec<Diagnostic>) {
-    let makers = secret_makers(model);
+    let makers = &model.secret_makers;
     let operated = operated(model);
     let mut reported = BTreeSet::new();
     for (id, (unit, output)) in model.plan.units.iter().zip(&model.units).enumerate() {

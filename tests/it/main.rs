@@ -11,6 +11,7 @@ mod emit;
 mod findings;
 mod findings_b;
 mod formats;
+mod fuzz;
 mod help;
 mod kill;
 mod pages;
