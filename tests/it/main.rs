@@ -8,4 +8,5 @@ mod pages;
 mod sealing;
 mod talos;
 mod talos_case;
+mod talos_nodes;
 mod yaml;
