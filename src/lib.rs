@@ -17,6 +17,7 @@ pub mod facts;
 pub mod inventory;
 pub mod knowledge;
 pub mod kubernetes;
+pub mod markdown;
 pub mod node;
 pub mod plan;
 pub mod references;

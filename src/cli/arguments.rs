@@ -4,6 +4,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::{calendar::Date, report::Format};
 
+/// Under which heading the options of every command stand.
+const GLOBAL: &str = "Options of every command";
+
 /// Compile one inventory into a GitOps repository
 #[derive(Debug, Parser)]
 #[command(
@@ -14,30 +17,31 @@ use crate::{calendar::Date, report::Format};
     after_help = "Exit codes: 0 clean, 1 findings or differences, 2 could not run, 101 a bug of gitopsc."
 )]
 pub struct Arguments {
-    /// Run in this folder instead of the current one
-    #[arg(short = 'C', value_name = "DIR", global = true)]
+    /// Run in this folder, not in the one that holds the inventory (here or the nearest above)
+    #[arg(short = 'C', value_name = "DIR", global = true, help_heading = GLOBAL)]
     pub directory: Option<String>,
-    /// The inventory, in the folder gitopsc runs in or the nearest one above
+    /// The name of the inventory, or its path below the folder
     #[arg(
         short,
         long,
         value_name = "FILE",
         global = true,
+        help_heading = GLOBAL,
         default_value = "inventory.toml",
         env = "GITOPSC_INVENTORY"
     )]
     pub inventory: String,
-    /// Apply [profiles.NAME] over the inventory
-    #[arg(short, long, value_name = "NAME", global = true)]
+    /// Lay [profiles.NAME] over the inventory; `build` then wants --out, as this is not the tree that is committed
+    #[arg(short, long, value_name = "NAME", global = true, help_heading = GLOBAL)]
     pub profile: Option<String>,
     /// How findings are printed
-    #[arg(long, value_name = "FORMAT", global = true, default_value = "human")]
+    #[arg(long, value_name = "FORMAT", global = true, default_value = "human", help_heading = GLOBAL)]
     pub format: Format,
     /// When messages are coloured
-    #[arg(long, value_name = "WHEN", global = true, default_value = "auto")]
+    #[arg(long, value_name = "WHEN", global = true, default_value = "auto", help_heading = GLOBAL)]
     pub color: Color,
     /// Say nothing where there is nothing wrong
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, help_heading = GLOBAL)]
     pub quiet: bool,
     /// What to do
     #[command(subcommand)]
@@ -58,7 +62,7 @@ pub enum Color {
 /// Commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Write out/ from inventory.toml, templates/ and secrets/
+    /// Compile inventory.toml, templates/ and secrets/ into out/; write nothing if there is an error
     Build(Build),
     /// Report every problem; write nothing
     Check {
@@ -79,13 +83,13 @@ pub enum Command {
         #[command(subcommand)]
         what: Cert,
     },
-    /// Machine configurations with their secrets
+    /// Print what a node boots with: its configuration with secrets, the schematic of its image
     Talos {
         /// What to do
         #[command(subcommand)]
         what: Talos,
     },
-    /// Explain a code, or list all of them
+    /// Explain the code of a finding, or list all codes
     Explain {
         /// The code, as it stands in a finding's brackets
         code: Option<String>,
@@ -115,10 +119,10 @@ pub struct Build {
     /// Write nothing; print what would change as a diff, and exit 1 if something would
     #[arg(long)]
     pub diff: bool,
-    /// Overwrite files in out/ that were edited by hand
+    /// Overwrite files in out/ that were edited by hand or written by something else
     #[arg(long)]
     pub force: bool,
-    /// The folder to write
+    /// The folder to write instead of out/
     #[arg(short, long, value_name = "DIR")]
     pub out: Option<String>,
 }
@@ -128,9 +132,9 @@ pub struct Build {
 pub struct Seal {
     /// The service, or `service-phase`
     pub service: String,
-    /// The Secret
+    /// The Secret, a name in the service's `secrets`
     pub secret: String,
-    /// The key in the Secret
+    /// The key in the Secret, one of its `sealed` keys
     pub key: String,
     /// Read the value from this file instead of standard input
     #[arg(long, value_name = "FILE")]
@@ -138,7 +142,7 @@ pub struct Seal {
     /// Seal even an empty value
     #[arg(long)]
     pub allow_empty: bool,
-    /// Seal even a bare `null`
+    /// Seal even a bare `null`, which a failed lookup leaves behind
     #[arg(long)]
     pub allow_null: bool,
 }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     compile::Model,
+    markdown::{cell, table},
     plan::{NAMESPACES, UnitId},
     tree::{Origin, Tree},
 };
@@ -22,31 +23,12 @@ pub fn write(model: &Model, tree: &mut Tree) {
     tree.add("README.md", Origin::new("overview", &["inventory.toml"]), &page).expect("no unit writes here");
 }
 
-/// A table, aligned as prettier aligns it; nothing where there are no rows.
+/// A table under its title; nothing where there are no rows.
 fn section(page: &mut String, title: &str, head: &[&str], rows: &[Vec<String>]) {
     if rows.is_empty() {
         return;
     }
-    let head: Vec<String> = head.iter().map(|cell| (*cell).to_owned()).collect();
-    let width = |column: usize| {
-        std::iter::once(&head).chain(rows).map(|row| row[column].chars().count()).max().unwrap_or(0).max(3)
-    };
-    let widths: Vec<usize> = (0..head.len()).map(width).collect();
-    let line = |row: &[String]| {
-        let cells = row
-            .iter()
-            .zip(&widths)
-            .map(|(cell, width)| format!(" {cell}{} |", " ".repeat(width - cell.chars().count())));
-        format!("|{}\n", cells.collect::<String>())
-    };
-    let rule: Vec<String> = widths.iter().map(|width| "-".repeat(*width)).collect();
-    page.push_str(&format!("\n## {title}\n\n{}{}", line(&head), line(&rule)));
-    page.extend(rows.iter().map(|row| line(row)));
-}
-
-/// Text that stays one cell of a table.
-fn cell(text: &str) -> String {
-    text.replace('|', "\\|").replace('\n', " ")
+    page.push_str(&format!("\n## {title}\n\n{}", table(head, rows)));
 }
 
 fn nodes(model: &Model) -> Vec<Vec<String>> {

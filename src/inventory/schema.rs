@@ -40,8 +40,12 @@ impl Transform for NoNull {
                 }
             }
         }
-        if schema.get("default").is_some_and(Value::is_null) {
-            schema.remove("default");
+        match schema.get_mut("default") {
+            Some(Value::Null) => {
+                schema.remove("default");
+            }
+            Some(Value::Object(keys)) => keys.retain(|_, value| !value.is_null()),
+            _ => {}
         }
         transform_subschemas(self, schema);
     }

@@ -2,13 +2,15 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs::{self, File, FileType, Metadata, Permissions, TryLockError},
+    fs::{self, File, FileType, Permissions, TryLockError},
     io::{self, Read as _, Write as _},
     os::unix::fs::{MetadataExt as _, PermissionsExt as _},
     path::{Component, Path, PathBuf},
     thread,
     time::{Duration, Instant},
 };
+
+use walkdir::WalkDir;
 
 use super::{
     Access, Content, Entry, Error, Kind, Lock, Standing, Versions, World,
@@ -129,19 +131,13 @@ impl World for OsWorld {
     }
 
     fn files(&self, folder: &str) -> Result<Vec<String>, Error> {
-        let mut walk = Walk { root: self.real_root()?, inside: Vec::new(), files: Vec::new() };
         let folder = folder.trim_end_matches('/');
         let prefix = if folder == "." { "" } else { folder };
-        walk.folder(&self.at(folder), prefix)?;
-        walk.files.sort();
-        Ok(walk.files)
+        files(&self.real_root()?, &self.at(folder), prefix)
     }
 
     fn entries(&self, folder: &str) -> Result<Vec<Entry>, Error> {
-        let mut entries = Vec::new();
-        list(&self.at(folder), "", &mut entries).map_err(|error| Error::io("list", folder, &error))?;
-        entries.sort();
-        Ok(entries)
+        entries(&self.at(folder)).map_err(|error| Error::io("list", folder, &error))
     }
 
     fn kind(&self, path: &str) -> Result<Option<Kind>, Error> {
@@ -250,86 +246,88 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Lists a folder without following links.
-fn list(folder: &Path, prefix: &str, entries: &mut Vec<Entry>) -> io::Result<()> {
-    let listed = match fs::read_dir(folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        listed => listed?,
-    };
-    for entry in listed {
-        let entry = entry?;
-        let name = entry.file_name();
-        let plain = name.to_str().is_some_and(|name| !name.contains(char::is_control));
-        let shown: String =
-            name.to_string_lossy().chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
-        let path = if prefix.is_empty() { shown } else { format!("{prefix}/{shown}") };
-        match kind_of(entry.file_type()?) {
-            _ if !plain => entries.push(Entry { path, kind: Kind::Odd }),
-            Kind::Folder => list(&entry.path(), &path, entries)?,
-            kind => entries.push(Entry { path, kind }),
-        }
+/// What lies below a folder, without following links.
+fn entries(folder: &Path) -> io::Result<Vec<Entry>> {
+    // The folder itself may be a link; below it, links are entries.
+    match fs::metadata(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+        Ok(about) if !about.is_dir() => return Err(io::ErrorKind::NotADirectory.into()),
+        Ok(_) => {}
     }
-    Ok(())
-}
-
-/// Lists files, following links.
-struct Walk {
-    root: PathBuf,
-    /// The folders we are in, by device and number: entering one again would never end.
-    inside: Vec<(u64, u64)>,
-    files: Vec<String>,
-}
-
-impl Walk {
-    fn folder(&mut self, folder: &Path, prefix: &str) -> Result<(), Error> {
-        let failed = |error: io::Error| Error::io("list", if prefix.is_empty() { "." } else { prefix }, &error);
-        let about = match fs::metadata(folder) {
-            Err(error) if is_missing(&error) => return Ok(()),
-            about => about.map_err(failed)?,
+    let mut entries = Vec::new();
+    let mut walk = WalkDir::new(folder).min_depth(1).into_iter();
+    while let Some(entry) = walk.next() {
+        let entry = match entry {
+            // What vanishes while we look is not there.
+            Err(error) if is_vanished(&error) => continue,
+            entry => entry?,
         };
-        let identity = (about.dev(), about.ino());
-        if self.inside.contains(&identity) {
-            return Ok(());
+        let is_plain = entry.file_name().to_str().is_some_and(|name| !name.contains(char::is_control));
+        let kind = if is_plain { kind_of(entry.file_type()) } else { Kind::Odd };
+        if !is_plain && entry.file_type().is_dir() {
+            walk.skip_current_dir();
         }
-        self.inside.push(identity);
-        for entry in fs::read_dir(folder).map_err(failed)? {
-            let entry = entry.map_err(failed)?;
-            let name = entry.file_name();
-            let name = name.to_string_lossy();
-            let path = if prefix.is_empty() { name.clone().into_owned() } else { format!("{prefix}/{name}") };
-            if entry.file_name().to_str().is_none() {
-                return Err(Error::new("list", path, "its name is not UTF-8"));
-            }
-            if name != ".git" {
-                self.entry(&entry, path)?;
-            }
+        if kind != Kind::Folder {
+            let path = below(folder, entry.path()).replace(char::is_control, "\u{fffd}");
+            entries.push(Entry { path, kind });
         }
-        self.inside.pop();
-        Ok(())
     }
+    entries.sort();
+    Ok(entries)
+}
 
-    fn entry(&mut self, entry: &fs::DirEntry, path: String) -> Result<(), Error> {
-        let kind = entry.file_type().map_err(|error| Error::io("read", &path, &error))?;
-        let target: Option<Metadata> = if kind.is_symlink() { self.target(entry, &path)? } else { None };
-        if kind.is_dir() || target.is_some_and(|target| target.is_dir()) {
-            return self.folder(&entry.path(), &path);
+/// The files below a folder, links followed, as paths that start with `prefix`.
+fn files(root: &Path, folder: &Path, prefix: &str) -> Result<Vec<String>, Error> {
+    let named = |path: &Path| match below(folder, path) {
+        path if path.is_empty() => prefix.to_owned(),
+        path if prefix.is_empty() => path,
+        path => format!("{prefix}/{path}"),
+    };
+    let mut files = Vec::new();
+    let walk = WalkDir::new(folder).follow_links(true).into_iter();
+    for entry in walk.filter_entry(|entry| entry.depth() == 0 || entry.file_name() != ".git") {
+        let entry = match entry {
+            // A link to a folder that it lies in would lead in a circle.
+            Err(error) if error.loop_ancestor().is_some() => continue,
+            Err(error) if is_vanished(&error) && error.depth() == 0 => return Ok(files),
+            // A link to nothing is listed too: reading it says that there is no such file.
+            Err(error) if is_vanished(&error) => {
+                files.extend(error.path().map(named));
+                continue;
+            }
+            Err(error) => {
+                let path = error.path().map_or_else(|| prefix.to_owned(), named);
+                return Err(Error::io("list", path, &error.into()));
+            }
+            Ok(entry) => entry,
+        };
+        let path = named(entry.path());
+        if entry.depth() > 0 && entry.file_name().to_str().is_none() {
+            return Err(Error::new("list", path, "its name is not UTF-8"));
         }
-        if self.files.len() >= MOST_FILES {
-            return Err(Error::new("list", path, format!("there are more than {MOST_FILES} files")));
-        }
-        // A link to nothing is listed too: reading it says that there is no such file.
-        self.files.push(path);
-        Ok(())
-    }
-
-    /// What a link leads to, if anything. Beyond the repository we would read what nobody committed, or the whole machine.
-    fn target(&self, entry: &fs::DirEntry, path: &str) -> Result<Option<Metadata>, Error> {
-        let Ok(real) = entry.path().canonicalize() else { return Ok(None) };
-        if !real.starts_with(&self.root) {
+        // Beyond the repository we would read what nobody committed, or the whole machine.
+        if entry.path_is_symlink() && entry.path().canonicalize().is_ok_and(|real| !real.starts_with(root)) {
             return Err(Error::new("read", path, "it is a symbolic link that leads out of the repository"));
         }
-        fs::metadata(&real).map(Some).map_err(|error| Error::io("read", path, &error))
+        if !entry.file_type().is_dir() {
+            files.push(path);
+        }
+        if files.len() > MOST_FILES {
+            return Err(Error::new("list", prefix, format!("there are more than {MOST_FILES} files")));
+        }
     }
+    files.sort();
+    Ok(files)
+}
+
+/// A path below a folder, written with `/`.
+fn below(folder: &Path, path: &Path) -> String {
+    path.strip_prefix(folder).expect("a walk stays in its folder").to_string_lossy().into_owned()
+}
+
+fn is_vanished(error: &walkdir::Error) -> bool {
+    error.io_error().is_some_and(is_missing)
 }
 
 /// Takes `.` and `..` out of a path whose existing part holds no links.

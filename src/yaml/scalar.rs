@@ -319,6 +319,8 @@ pub(super) fn is_special(text: &str) -> bool {
     {
         return true;
     }
+    // Go drops every `_` before it looks for a number: `+_0` is 0.
+    let unsigned = if unsigned == text { text } else { unsigned.trim_start_matches('_') };
     if !unsigned.starts_with(|first: char| first.is_ascii_digit() || first == '.') {
         return false;
     }

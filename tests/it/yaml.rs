@@ -199,6 +199,12 @@ fn words_that_kubectl_takes_for_booleans_are_written_in_quotes_unlike_by_serde_y
 }
 
 #[test]
+fn a_number_with_an_underscore_after_its_sign_is_written_in_quotes() {
+    assert_eq!(value("v: +_0\n"), Some(json!({"v": 0})));
+    assert_eq!(yaml::write(&json!({"+_0": "-__1.5"})), "\"+_0\": \"-__1.5\"\n");
+}
+
+#[test]
 fn a_plain_boolean_of_kubectl_is_a_reported_string() {
     let reading = read("annotation: on\n");
     assert_eq!(reading.documents[0].root.to_json(), json!({"annotation": "on"}));
