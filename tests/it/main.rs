@@ -22,4 +22,5 @@ mod sealing;
 mod talos;
 mod talos_case;
 mod talos_config;
+mod talos_nodes;
 mod yaml;
