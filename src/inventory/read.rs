@@ -187,7 +187,7 @@ fn spans_of_key(node: &Node, key: &str, spans: &mut Vec<Span>) {
 }
 
 /// A syntax error in plain words, where the parser's own are about its grammar.
-fn plainly(mut finding: Diagnostic, source: SourceId, text: &str) -> Diagnostic {
+fn plainly(finding: Diagnostic, source: SourceId, text: &str) -> Diagnostic {
     let place = finding.labels[0].place;
     let message = finding.message.as_str();
     let is_word = ["invalid float", "invalid integer", "invalid boolean", "string values must be quoted"];
@@ -209,12 +209,11 @@ fn plainly(mut finding: Diagnostic, source: SourceId, text: &str) -> Diagnostic 
         "unclosed table, expected `]`" => ("the name of this table has no closing `]`", "write `[table.name]`"),
         "key with no value, expected `=`" => ("this key has no value", "write `key = value`"),
         other => {
-            finding.message = other.trim_end_matches(", expected nothing").to_owned();
-            return finding;
+            let message = other.trim_end_matches(", expected nothing").to_owned();
+            return Diagnostic { message, ..finding };
         }
     };
-    finding.message = plain.to_owned();
-    finding.help(help)
+    Diagnostic { message: plain.into(), ..finding }.help(help)
 }
 
 fn entries(source: SourceId, table: &DeTable<'_>, diagnostics: &mut Vec<Diagnostic>) -> Vec<Entry> {
@@ -562,12 +561,11 @@ pub const BRINGS: &str = "brings";
 fn brings_something(pointer: &str) -> bool {
     let steps: Vec<&str> = pointer.split('/').skip(1).collect();
     match steps.as_slice() {
-        ["services", _] | ["owners", _] => true,
+        ["services" | "owners", _] | ["owners", _, "owns", ..] => true,
         ["services", _, inner @ ..] => {
             let inner = if inner.first() == Some(&"phases") { inner.get(2..).unwrap_or_default() } else { inner };
             matches!(inner, ["chart"] | ["chart", "name" | "oci" | "path"] | ["provides", ..])
         }
-        ["owners", _, "owns", ..] => true,
         _ => false,
     }
 }

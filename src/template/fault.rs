@@ -212,7 +212,8 @@ fn missing(at_fault: &str, step: &str, prefix: &[&str], known: &Value, place: Pl
     let names: Vec<String> =
         known.try_iter().into_iter().flatten().filter_map(|key| key.as_str().map(str::to_owned)).collect();
     // Facts have the names that things have in the inventory, so a pointer leads from one to the other.
-    let pointer: String = prefix.iter().chain([&step]).map(|step| format!("/{}", escape(step))).collect();
+    let steps: Vec<String> = prefix.iter().chain([&step]).map(|step| escape(step)).collect();
+    let pointer = format!("/{}", steps.join("/"));
     let diagnostic = Diagnostic::new(code!("template-undefined"), format!("`{at_fault}` is undefined"))
         .at(place, "")
         .follows(pointer);

@@ -75,7 +75,9 @@ fn every_key_of_the_worked_example_is_in_the_reference() {
             } else {
                 vec![below]
             };
-            below.into_iter().for_each(|table| keys(table, &format!("{path}.{key}"), found));
+            for table in below {
+                keys(table, &format!("{path}.{key}"), found);
+            }
         }
     }
     let reference = page("docs/inventory.md");
