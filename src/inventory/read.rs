@@ -188,7 +188,7 @@ fn spans_of_key(node: &Node, key: &str, spans: &mut Vec<Span>) {
 }
 
 /// A syntax error in plain words, where the parser's own are about its grammar.
-fn plainly(mut finding: Diagnostic, source: SourceId, text: &str) -> Diagnostic {
+fn plainly(finding: Diagnostic, source: SourceId, text: &str) -> Diagnostic {
     let place = finding.labels[0].place;
     let message = finding.message.as_str();
     let is_word = ["invalid float", "invalid integer", "invalid boolean", "string values must be quoted"];
@@ -210,12 +210,11 @@ fn plainly(mut finding: Diagnostic, source: SourceId, text: &str) -> Diagnostic 
         "unclosed table, expected `]`" => ("the name of this table has no closing `]`", "write `[table.name]`"),
         "key with no value, expected `=`" => ("this key has no value", "write `key = value`"),
         other => {
-            finding.message = other.trim_end_matches(", expected nothing").to_owned();
-            return finding;
+            let message = other.trim_end_matches(", expected nothing").to_owned();
+            return Diagnostic { message, ..finding };
         }
     };
-    finding.message = plain.to_owned();
-    finding.help(help)
+    Diagnostic { message: plain.into(), ..finding }.help(help)
 }
 
 fn entries(source: SourceId, table: &DeTable<'_>, diagnostics: &mut Vec<Diagnostic>) -> Entries {
