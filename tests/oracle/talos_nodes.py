@@ -308,13 +308,14 @@ def compare(oracle, work, title, edits):
         ours = generated[name] = list(yaml.safe_load_all(text))
         role = inventory["nodes"][name]["role"]
         installer = asked(oracle, [{"mode": "schematic", "text": schematic_of(inventory, name)}])[0]["schematic"]["id"]
-        accepted, refused, official, boot = asked(
+        accepted, refused, official, boot, mistyped = asked(
             oracle,
             [
                 {"mode": "validate", "text": text},
                 {"mode": "validate", "documents": broken(ours, role)},
                 description(folder, inventory, name, installer, own_secrets[name]),
                 {"mode": "schematic", "text": schematic.stdout},
+                {"mode": "schematic", "text": schematic.stdout.replace("layer: platform", "layer: plateau")},
             ],
         )
         result(f"{where}: accepted", accepted.get("error") or "".join(accepted.get("warnings", [])))
@@ -326,6 +327,8 @@ def compare(oracle, work, title, edits):
         in_meta = inventory["talos"]["network"] == "meta" and link(inventory, name)["name"]
         meta = meta_of(inventory, name) if in_meta else None
         result(f"{where}: META", None if factory.get("network") == meta else "another network than the inventory's")
+        if meta:
+            result(f"{where}: META refused when broken", None if "error" in mistyped else "a layer that is none is accepted")
     # So that the comparison can fail.
     if len(generated) > 1:
         first, second = list(generated)[:2]
