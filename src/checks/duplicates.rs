@@ -88,7 +88,7 @@ fn hosts(model: &Model, found: &mut Vec<Diagnostic>) {
             .note("which of them answers is up to the ingress controller")
             .help("give one of them another host")
             .about(&host.fqdn)
-                .breaks(format!("object Certificate.cert-manager.io:{}/{}", unit.namespace, host.tls_secret)),
+            .breaks(format!("object Certificate.cert-manager.io:{}/{}", unit.namespace, host.tls_secret)),
         );
     }
 }

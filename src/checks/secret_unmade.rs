@@ -22,8 +22,9 @@ pub fn check(model: &Model, _: &Sources, found: &mut Vec<Diagnostic>) {
         for SecretUse { namespace, name, place, is_certain } in &output.secret_uses {
             let namespace = namespace.as_ref().unwrap_or(&unit.namespace);
             let is_made = makers.contains_key(&(namespace.clone(), name.clone()));
-            let by_operator =
-                operated.iter().any(|claim| claim.object.namespace.as_ref() == Some(namespace) && stems(name, &claim.object.name));
+            let by_operator = operated
+                .iter()
+                .any(|claim| claim.object.namespace.as_ref() == Some(namespace) && stems(name, &claim.object.name));
             if is_made || !is_certain || by_operator || is_doubtful(model, namespace) {
                 continue;
             }
@@ -63,7 +64,14 @@ fn operated(model: &Model) -> Vec<&Claim> {
     let known = |group: &str| {
         knowledge::is_built_in_group(group)
             || knowledge::is_flux_group(group)
-            || matches!(group, "cert-manager.io" | "external-secrets.io" | "generators.external-secrets.io" | "bitnami.com" | "metallb.io")
+            || matches!(
+                group,
+                "cert-manager.io"
+                    | "external-secrets.io"
+                    | "generators.external-secrets.io"
+                    | "bitnami.com"
+                    | "metallb.io"
+            )
     };
     model.claims.iter().filter(|claim| !known(&claim.object.group)).collect()
 }

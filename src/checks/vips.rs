@@ -38,7 +38,9 @@ pub fn check(model: &Model, _: &Sources, found: &mut Vec<Diagnostic>) {
         let network = model.plan.addresses.network_of(vip.ip);
         for (node, machine) in &model.plan.addresses.nodes {
             let holds = machine.role == Role::Controlplane && (vip.nodes.is_empty() || vip.nodes.contains(node));
-            let Some((own, own_network)) = machine.ip.filter(|_| holds).and_then(|ip| model.plan.addresses.network_of(ip)) else {
+            let Some((own, own_network)) =
+                machine.ip.filter(|_| holds).and_then(|ip| model.plan.addresses.network_of(ip))
+            else {
                 continue;
             };
             if let Some((other, _)) = network.filter(|(other, _)| *other != own) {
@@ -108,7 +110,9 @@ fn bootstrap(model: &Model, found: &mut Vec<Diagnostic>) {
     let place = model.place("/cluster/bootstrap", Part::Value);
     let first = model.inventory.nodes.iter().find(|(_, node)| node.role == Role::Controlplane).map(|(name, _)| name);
     let mended = |finding: Diagnostic| match first {
-        Some(node) => finding.edit(place, format!("\"{node}\""), "name a control plane, which has an address of its own"),
+        Some(node) => {
+            finding.edit(place, format!("\"{node}\""), "name a control plane, which has an address of its own")
+        }
         None => finding.help("name a control plane, which has an address of its own"),
     };
     let vip = model.inventory.vips.iter().find(|(name, vip)| *name == bootstrap || vip.ip == *bootstrap);

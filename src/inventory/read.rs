@@ -82,7 +82,7 @@ fn unreadable(text: &str, diagnostics: &mut Vec<Diagnostic>) -> Vec<Span> {
     let first_errors = diagnostics.iter_mut().filter(|finding| finding.code == code!("toml-syntax"));
     for (finding, stretch) in first_errors.zip(&stretches) {
         // Tables that begin in the stretch may be lost: whoever names them does so rightly.
-        let tables = text[stretch.range()].lines().filter(|line| line.starts_with('['));
+        let tables = text.get(stretch.range()).unwrap_or_default().lines().filter(|line| line.starts_with('['));
         let lost = tables.map(|line| format!("/{}", line.trim().trim_matches(['[', ']']).replace('.', "/")));
         finding.breaks.extend(lost.flat_map(|table| {
             if table.starts_with("/services/") { vec![table, BRINGS.to_owned()] } else { vec![table] }
