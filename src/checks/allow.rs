@@ -17,9 +17,7 @@ pub fn allow(model: &Model, found: Vec<Diagnostic>) -> Vec<Diagnostic> {
     let mut used = vec![false; model.inventory.allow.len()];
     let mut kept: Vec<Diagnostic> = Vec::with_capacity(found.len());
     for finding in found {
-        let matching = model.inventory.allow.iter().enumerate().filter(|(_, allow)| {
-            allow.code == finding.code.name() && allow.on.as_deref().is_none_or(|on| is_about(&finding, on))
-        });
+        let matching = model.inventory.allow.iter().enumerate().filter(|(_, allow)| allows(allow, &finding));
         let mut allowed = false;
         for (index, _) in matching {
             used[index] = true;
@@ -39,7 +37,7 @@ pub fn allow(model: &Model, found: Vec<Diagnostic>) -> Vec<Diagnostic> {
                 Some(near) => finding.edit(place("code"), format!("\"{near}\""), format!("did you mean `{near}`?")),
                 None => finding.help("`gitopsc explain` lists all codes"),
             });
-        } else if !used[index] {
+        } else if !used[index] && allow.code != LATE {
             kept.extend(unused(allow, &kept, place("code"), place("on")));
         }
         if let Some(until) = &allow.until
@@ -79,6 +77,18 @@ fn unused(allow: &Allow, found: &[Diagnostic], code: Place, on: Place) -> Option
     let on = allow.on.as_ref().map(|on| format!(" on `{on}`")).unwrap_or_default();
     let message = format!("`{}` is allowed{on}, but not found any more", allow.code);
     Some(Diagnostic::new(code!("allow-unused"), message).at(code, "").help("remove this `[[allow]]`"))
+}
+
+/// The code of what only a comparison with the old tree finds, after all checks.
+const LATE: &str = "prune-danger";
+
+/// Whether the inventory allows a finding.
+pub fn is_allowed(model: &Model, finding: &Diagnostic) -> bool {
+    model.inventory.allow.iter().any(|allow| allows(allow, finding))
+}
+
+fn allows(allow: &Allow, finding: &Diagnostic) -> bool {
+    allow.code == finding.code.name() && allow.on.as_deref().is_none_or(|on| is_about(finding, on))
 }
 
 fn is_about(finding: &Diagnostic, on: &str) -> bool {

@@ -7,7 +7,7 @@ mod expired;
 
 use crate::{compile::Model, diagnostic::Diagnostic, source::Sources};
 
-pub use allow::allow;
+pub use allow::{allow, is_allowed};
 pub use expired::expired;
 
 /// A check.

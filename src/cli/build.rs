@@ -2,8 +2,9 @@
 
 use super::{Answer, Arguments, Surroundings, arguments::Build, compiled, refusal, report};
 use crate::{
+    checks::is_allowed,
     danger,
-    diagnostic::Severity,
+    diagnostic::{Diagnostic, Severity},
     emit::{self, Change, ChangeKind},
     report::settle,
     world::{Error, World},
@@ -32,7 +33,9 @@ pub fn build(
     let (changes, refused) = emit::plan(world, &mut compiled.sources, out, &tree, wanted.force)?;
     let mut findings = std::mem::take(&mut compiled.diagnostics);
     findings.extend(refused);
-    findings.extend(danger::pruned(world, &mut compiled.sources, out, &tree, &changes)?);
+    let dangers = danger::pruned(world, &mut compiled.sources, out, &tree, &changes)?;
+    let allowed = |finding: &Diagnostic| compiled.model.as_ref().is_some_and(|model| is_allowed(model, finding));
+    findings.extend(dangers.into_iter().filter(|finding| !allowed(finding)));
     let findings = settle(findings, &compiled.sources);
     let mut answer = report(arguments, around, &compiled, &findings);
     if findings.iter().any(|finding| finding.severity == Severity::Error) {
