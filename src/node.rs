@@ -43,6 +43,7 @@ pub struct Entry {
 #[derive(Clone, Default)]
 pub struct Entries {
     list: Box<[Entry]>,
+    #[expect(clippy::box_collection, reason = "one word in every small map instead of six")]
     index: Option<Box<HashMap<String, usize>>>,
 }
 

@@ -147,20 +147,20 @@ impl Order {
     }
 
     fn shortest_cycle(&self, start: UnitId, knot: &BTreeSet<UnitId>) -> Option<Vec<UnitId>> {
-        let mut came_from: BTreeMap<UnitId, UnitId> = BTreeMap::new();
+        let mut came_from: Vec<Option<UnitId>> = vec![None; self.edges.len()];
         let mut queue = std::collections::VecDeque::from([start]);
         while let Some(id) = queue.pop_front() {
             for to in self.targets(id).filter(|to| knot.contains(to)) {
                 if to == start {
                     let mut path = vec![id];
-                    while let Some(previous) = came_from.get(path.last().expect("the path starts with one unit")) {
-                        path.push(*previous);
+                    while let Some(previous) = came_from[*path.last().expect("the path starts with one unit")] {
+                        path.push(previous);
                     }
                     path.reverse();
                     return Some(path);
                 }
-                if to != start && !came_from.contains_key(&to) {
-                    came_from.insert(to, id);
+                if came_from[to].is_none() {
+                    came_from[to] = Some(id);
                     queue.push_back(to);
                 }
             }
@@ -219,7 +219,6 @@ impl Order {
 }
 
 fn unknown(plan: &Plan, inventory: &Inventory, from: &str, name: &str, place: Place) -> Diagnostic {
-    let labels: Vec<String> = plan.units.iter().map(super::Unit::label).collect();
     let finding =
         Diagnostic::new(code!("depends-unknown"), format!("`{from}` waits for `{name}`, which is not a service"))
             .at(place, "")
@@ -228,7 +227,7 @@ fn unknown(plan: &Plan, inventory: &Inventory, from: &str, name: &str, place: Pl
     if inventory.layers.order.iter().any(|layer| layer == name) {
         return finding.help("a layer cannot be waited for: name the services you need");
     }
-    match nearest(name, labels.iter().map(String::as_str)) {
+    match nearest(name, plan.labels.keys().map(String::as_str)) {
         Some(near) => finding.edit(place, format!("\"{near}\""), format!("did you mean `{near}`?")),
         None => finding.help(match phase_of(plan, name) {
             Some((service, phase)) => {

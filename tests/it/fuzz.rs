@@ -238,7 +238,7 @@ proptest! {
     #[test]
     fn the_order_of_tables_means_nothing(tables in Just(tables()).prop_shuffle()) {
         let first = String::from_utf8(EXAMPLE[0].1.clone()).unwrap();
-        let head = &first[..first.find("\n[").unwrap() + 1];
+        let head = &first[..=first.find("\n[").unwrap()];
         let mut files = EXAMPLE.clone();
         files[0].1 = format!("{head}{}", tables.concat()).into_bytes();
         let tree = |files: Files| compile(&MemWorld::new(files), &Options::default()).unwrap().tree;
