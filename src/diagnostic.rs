@@ -63,8 +63,10 @@ pub struct Diagnostic {
     pub subject: Option<String>,
     /// What this finding breaks for others: pointers into the inventory whose element was dropped because of it, or names it leaves undefined.
     pub breaks: Vec<String>,
-    /// What this finding would not exist without, in the words of somebody's `breaks`.
-    pub follows: Option<String>,
+    /// What this finding might not exist without, in the words of somebody's `breaks`. A pointer also follows from what lies above it.
+    pub follows: Vec<String>,
+    /// Whether the lines at its places hold a secret, and are named but not shown.
+    pub hidden: bool,
     /// Findings folded under this one because they follow from it.
     pub followers: usize,
 }
@@ -82,7 +84,8 @@ impl Diagnostic {
             edit: None,
             subject: None,
             breaks: Vec::new(),
-            follows: None,
+            follows: Vec::new(),
+            hidden: false,
             followers: 0,
         }
     }
@@ -129,10 +132,17 @@ impl Diagnostic {
         self
     }
 
-    /// Says which broken thing this follows from.
+    /// Says which broken thing this follows from; one of several, if called again.
     #[must_use]
     pub fn follows(mut self, what: impl Into<String>) -> Self {
-        self.follows = Some(what.into());
+        self.follows.push(what.into());
+        self
+    }
+
+    /// Says that the lines at its places hold a secret: no report shows them.
+    #[must_use]
+    pub fn hidden(mut self) -> Self {
+        self.hidden = true;
         self
     }
 

@@ -1,6 +1,6 @@
 //! Brings `out/` to what the compiler made: compares, refuses what is not ours to change, and writes everything at once.
 //!
-//! A build holds the [`lock`], asks for the [`plan`], and when nothing it found is an error, [`write`]s it. What lies in `out/` is
+//! A build holds the [`lock`], asks for the [`plan`], and when nothing it found is an error, [`write()`]s it. What lies in `out/` is
 //! - *ours* when it starts with our header: replaced, and removed once the tree has no such file;
 //! - *kept* when a tool we know puts it there (`flux bootstrap`): left alone;
 //! - *foreign* otherwise: an error, never deleted.
@@ -217,14 +217,15 @@ fn foreign(sources: &mut Sources, out: &str, tree: &Tree, found: &Found, force: 
 }
 
 fn foreign_folder(sources: &mut Sources, out: &str, first: &Entry, count: usize) -> Diagnostic {
-    let files = if count == 1 { "a file".to_owned() } else { format!("{count} files") };
-    Diagnostic::new(
-        code!("output-foreign-folder"),
-        format!("`{out}` holds {files} already, none of them written by gitopsc"),
-    )
-    .at(unseen(sources, out, &first.path, 1), if count == 1 { "" } else { "the first of them" })
-    .note("what is in the folder and not in the inventory would have to go, so a build only starts in an empty one")
-    .help("move the files elsewhere, or build into another folder with `--out DIR`")
+    let message = if count == 1 {
+        format!("`{out}` holds a file already, and gitopsc did not write it")
+    } else {
+        format!("`{out}` holds {count} files already, none of them written by gitopsc")
+    };
+    Diagnostic::new(code!("output-foreign-folder"), message)
+        .at(unseen(sources, out, &first.path, 1), if count == 1 { "" } else { "the first of them" })
+        .note("what is in the folder and not in the inventory would have to go, so a build only starts in an empty one")
+        .help("move the files elsewhere, or build into another folder with `--out DIR`")
 }
 
 /// What to say about a foreign file; nothing when it may be overwritten.

@@ -46,6 +46,11 @@ pub fn of_chart(name: &str) -> &'static [&'static str] {
     CHARTS.iter().find(|known| known.chart == name).map_or(&[], |known| known.provides)
 }
 
+/// The charts that bring this.
+pub fn charts_with(capability: &str) -> impl Iterator<Item = &'static str> {
+    CHARTS.iter().filter(move |known| known.provides.contains(&capability)).map(|known| known.chart)
+}
+
 /// API groups of Flux itself, which is there before any unit.
 pub fn is_flux_group(group: &str) -> bool {
     group.ends_with(".toolkit.fluxcd.io")

@@ -13,8 +13,37 @@ use crate::{
 pub struct References {
     /// What must be there first.
     pub needs: Vec<Need>,
-    /// Secrets it names: namespace (None: the unit's own), name, place.
-    pub secrets: Vec<(Option<String>, String, Place)>,
+    /// Secrets it names.
+    pub secrets: Vec<SecretUse>,
+}
+
+/// A Secret that a manifest or a value names.
+#[derive(Clone, Debug)]
+pub struct SecretUse {
+    /// Its namespace. None: the one of the unit.
+    pub namespace: Option<String>,
+    /// Its name.
+    pub name: String,
+    /// Where it is named.
+    pub place: Place,
+    /// Whether it is surely read here. Some values and custom resources name a Secret that their chart or operator makes.
+    pub is_certain: bool,
+}
+
+impl SecretUse {
+    /// A use that the inventory itself declares.
+    pub fn certain(namespace: &str, name: &str, place: Place) -> Self {
+        SecretUse { namespace: Some(namespace.to_owned()), name: name.to_owned(), place, is_certain: true }
+    }
+}
+
+/// What holds for a whole document.
+struct Within<'d> {
+    namespace: Option<&'d str>,
+    /// Names of Secrets in it are uses.
+    secrets: bool,
+    /// A plain `secretName` is surely a use, wherever it stands.
+    certain: bool,
 }
 
 /// Reads the references of a manifest.
@@ -38,24 +67,46 @@ pub fn of_manifest(document: &Node) -> References {
     // A Certificate's own secretName is what it makes, and an ExternalSecret's target likewise.
     let makes_secret =
         matches!(kind, "Certificate" | "SealedSecret" | "ExternalSecret" | "Secret" | "CustomResourceDefinition");
-    walk(document, namespace, !makes_secret, &mut found);
+    let certain = knowledge::is_built_in_group(group) || knowledge::is_flux_group(group) || knows_its_secrets(group);
+    walk(document, &Within { namespace, secrets: !makes_secret, certain }, &mut found);
+    if !certain {
+        found.secrets.iter_mut().for_each(|found| found.is_certain = false);
+    }
     found
+}
+
+/// Custom resources whose fields only ever name Secrets that are there already, other than those that [`of_manifest`] leaves
+/// out. An operator we do not know may as well make the Secret that its custom resource names.
+fn knows_its_secrets(group: &str) -> bool {
+    const GROUPS: &[&str] = &[
+        "acme.cert-manager.io",
+        "cert-manager.io",
+        "external-secrets.io",
+        "generators.external-secrets.io",
+        "metallb.io",
+        "monitoring.coreos.com",
+        "traefik.io",
+    ];
+    GROUPS.contains(&group)
 }
 
 /// Reads the references of a release's values.
 pub fn of_values(values: &Node) -> References {
     let mut found = References::default();
-    walk(values, None, true, &mut found);
+    walk(values, &Within { namespace: None, secrets: true, certain: false }, &mut found);
     found
 }
 
-fn walk(node: &Node, namespace: Option<&str>, secrets: bool, found: &mut References) {
+fn walk(node: &Node, within: &Within<'_>, found: &mut References) {
     match &node.kind {
-        Kind::List(items) => items.iter().for_each(|item| walk(item, namespace, secrets, found)),
+        Kind::List(items) => items.iter().for_each(|item| walk(item, within, found)),
         Kind::Map(entries) => {
             for entry in entries {
-                reference(&entry.key, &entry.value, namespace, secrets, found);
-                walk(&entry.value, namespace, secrets, found);
+                reference(node, &entry.key, &entry.value, within, found);
+                // A chart may make the Secret that a value calls `secretName`; those of volumes and of Ingresses are uses.
+                let inner =
+                    matches!(entry.key.as_str(), "secret" | "tls") && !matches!(entry.value.kind, Kind::String(_));
+                walk(&entry.value, &Within { certain: within.certain || inner, ..*within }, found);
             }
         }
         _ => {}
@@ -63,9 +114,19 @@ fn walk(node: &Node, namespace: Option<&str>, secrets: bool, found: &mut Referen
 }
 
 /// The reference that a key holds, if it holds one.
-fn reference(key: &str, value: &Node, namespace: Option<&str>, secrets: bool, found: &mut References) {
+fn reference(parent: &Node, key: &str, value: &Node, within: &Within<'_>, found: &mut References) {
+    let secrets = within.secrets && !is_optional(parent) && !is_optional(value);
+    let uses = &mut found.secrets;
+    let mut secret = |own: Option<&str>, name: &str, place: Place, is_certain: bool| {
+        // What a chart's own templates fill in is theirs to know.
+        if !name.contains("{{") {
+            let namespace = own.or(within.namespace).map(str::to_owned);
+            uses.push(SecretUse { namespace, name: name.to_owned(), place, is_certain });
+        }
+    };
+    let needs = &mut found.needs;
     let mut need = |capability: String, reason: String, place: Place, otherwise: Option<String>| {
-        found.needs.push(Need { what: What::Capability(capability), reason, place, otherwise });
+        needs.push(Need { what: What::Capability(capability), reason, place, otherwise });
     };
     let text = value.as_str().filter(|text| !text.is_empty());
     match (key, text) {
@@ -95,25 +156,16 @@ fn reference(key: &str, value: &Node, namespace: Option<&str>, secrets: bool, fo
                 need(format!("clustersecretstore/{name}"), reason, place, Some(format!("the secret store `{name}`")));
             }
         }
-        ("secretName" | "existingSecret" | "existingSecretName", Some(name)) if secrets => {
-            found.secrets.push((namespace.map(str::to_owned), name.to_owned(), value.place));
-        }
-        ("secret", None) if secrets => {}
-        (_, None)
-            if secrets
-                && is_secret_ref(key)
-                && value.get("optional").is_none_or(|flag| flag.kind != Kind::Bool(true)) =>
-        {
+        ("secretName", Some(name)) if secrets => secret(None, name, value.place, within.certain),
+        ("existingSecret" | "existingSecretName", Some(name)) if secrets => secret(None, name, value.place, true),
+        (_, None) if secrets && is_secret_ref(key) => {
             if let Some((name, place)) = name_of(value) {
-                let own = value.get("namespace").and_then(Node::as_str).map(str::to_owned);
-                found.secrets.push((own.or_else(|| namespace.map(str::to_owned)), name.to_owned(), place));
+                secret(value.get("namespace").and_then(Node::as_str), name, place, true);
             }
         }
         ("imagePullSecrets", None) if secrets => {
-            for item in value.items() {
-                if let Some((name, place)) = name_of(item) {
-                    found.secrets.push((namespace.map(str::to_owned), name.to_owned(), place));
-                }
+            for (name, place) in value.items().iter().filter_map(name_of) {
+                secret(None, name, place, true);
             }
         }
         _ => {}
@@ -123,6 +175,11 @@ fn reference(key: &str, value: &Node, namespace: Option<&str>, secrets: bool, fo
 /// `secretKeyRef`, `secretRef`, `apiKeySecretRef` and their like; not references to stores or account keys that are made.
 fn is_secret_ref(key: &str) -> bool {
     key == "secretKeyRef" || key == "secretRef" || key.ends_with("SecretRef") && key != "privateKeySecretRef"
+}
+
+/// Kubernetes goes on without it.
+fn is_optional(node: &Node) -> bool {
+    node.get("optional").is_some_and(|flag| flag.kind == Kind::Bool(true))
 }
 
 fn kind_of(node: &Node) -> Option<&str> {

@@ -6,7 +6,8 @@ use crate::{
     code,
     compile::Model,
     diagnostic::{Diagnostic, nearest},
-    node::{Part, escape},
+    node::{Node, Part, escape},
+    plan::address::is_internal,
     source::{Place, Sources},
 };
 
@@ -19,7 +20,7 @@ pub fn check(model: &Model, _: &Sources, found: &mut Vec<Diagnostic>) {
             found.push(
                 Diagnostic::new(code!("address-twice"), format!("`{ip}` is the address of {other} and of {what}"))
                     .at(place, "")
-                    .at(*first, format!("{other} has it first"))
+                    .at(*first, format!("{other} has it too"))
                     .help("give one of them another address")
                     .about(ip.to_string()),
             );
@@ -27,7 +28,7 @@ pub fn check(model: &Model, _: &Sources, found: &mut Vec<Diagnostic>) {
             owners.insert(ip, (what, place));
         }
     }
-    if addresses.networks.keys().all(|name| crate::plan::address::is_internal(name)) {
+    if addresses.networks.keys().all(|name| is_internal(name)) {
         return;
     }
     let pools = addresses.pools.iter().flat_map(|(name, pool)| {
@@ -42,7 +43,11 @@ pub fn check(model: &Model, _: &Sources, found: &mut Vec<Diagnostic>) {
         single(model).into_iter().filter(|(_, what, _)| !what.starts_with("the gateway")).chain(pools)
     {
         if addresses.network_of(ip).is_none() && seen.insert((what.clone(), place)) {
-            found.push(outside(model, ip, &what, place));
+            let finding = outside(model, ip, &what, place);
+            // It may lie in a network whose own prefix could not be read.
+            let unread = model.root.get("networks").map_or(&[] as &[_], Node::entries).iter();
+            let unread = unread.filter(|entry| !addresses.networks.contains_key(&entry.key));
+            found.push(unread.fold(finding, |finding, entry| finding.follows(format!("/networks/{}", escape(&entry.key)))));
         }
     }
     for (name, network) in &addresses.networks {
@@ -86,8 +91,8 @@ fn outside(model: &Model, ip: IpAddr, what: &str, place: Place) -> Diagnostic {
         .addresses
         .networks
         .iter()
-        .filter(|(name, _)| !crate::plan::address::is_internal(name))
-        .map(|(name, network)| format!("`{name}` is {}", network.cidr))
+        .filter(|(name, _)| !is_internal(name))
+        .map(|(name, network)| format!("`{name}` is `{}`", network.cidr))
         .collect();
     let finding =
         Diagnostic::new(code!("address-outside"), format!("`{ip}` of {what} is in no network of this cluster"))
@@ -102,7 +107,9 @@ fn outside(model: &Model, ip: IpAddr, what: &str, place: Place) -> Diagnostic {
     });
     let similar: Vec<String> = similar.collect();
     match nearest(&text, similar.iter().map(String::as_str)) {
-        Some(near) => finding.help(format!("did you mean `{near}`?")),
+        // In a pool the address is only a part of the text.
+        Some(near) if what.starts_with("pool") => finding.help(format!("did you mean `{near}`?")),
+        Some(near) => finding.edit(place, format!("\"{near}\""), format!("did you mean `{near}`?")),
         None => finding.help("correct the address, or add its network to [networks]"),
     }
 }

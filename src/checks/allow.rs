@@ -6,8 +6,10 @@ use crate::{
     code,
     codes::{Code, PAGES},
     compile::Model,
-    diagnostic::{Diagnostic, nearest},
+    diagnostic::{Diagnostic, Severity, nearest},
+    inventory::Allow,
     node::Part,
+    source::Place,
 };
 
 /// Takes out what is allowed, and reports allowances that allow nothing.
@@ -38,15 +40,7 @@ pub fn allow(model: &Model, found: Vec<Diagnostic>) -> Vec<Diagnostic> {
                 None => finding.help("`gitopsc explain` lists all codes"),
             });
         } else if !used[index] {
-            let on = allow.on.as_ref().map(|on| format!(" on `{on}`")).unwrap_or_default();
-            kept.push(
-                Diagnostic::new(
-                    code!("allow-unused"),
-                    format!("nothing is found any more that `{}`{on} would allow", allow.code),
-                )
-                .at(place("code"), "")
-                .help("remove this `[[allow]]`"),
-            );
+            kept.extend(unused(allow, &kept, place("code"), place("on")));
         }
         if let Some(until) = &allow.until
             && Date::parse(until).is_none()
@@ -66,6 +60,25 @@ pub fn allow(model: &Model, found: Vec<Diagnostic>) -> Vec<Diagnostic> {
         }
     }
     kept
+}
+
+/// An allowance that allows nothing; perhaps what it should allow is found under another name.
+fn unused(allow: &Allow, found: &[Diagnostic], code: Place, on: Place) -> Option<Diagnostic> {
+    if let Some(subject) = &allow.on {
+        let alike = found.iter().filter(|finding| finding.code.name() == allow.code);
+        if let Some(near) = nearest(subject, alike.filter_map(|finding| finding.subject.as_deref())) {
+            let message = format!("`{}` is allowed on `{subject}`, but not found there", allow.code);
+            let finding = Diagnostic::new(code!("allow-unused"), message).at(on, "");
+            return Some(finding.edit(on, format!("\"{near}\""), format!("did you mean `{near}`?")));
+        }
+    }
+    // What is wrong elsewhere may hide what this would allow.
+    if found.iter().any(|finding| finding.severity == Severity::Error) {
+        return None;
+    }
+    let on = allow.on.as_ref().map(|on| format!(" on `{on}`")).unwrap_or_default();
+    let message = format!("`{}` is allowed{on}, but not found any more", allow.code);
+    Some(Diagnostic::new(code!("allow-unused"), message).at(code, "").help("remove this `[[allow]]`"))
 }
 
 fn is_about(finding: &Diagnostic, on: &str) -> bool {

@@ -1,5 +1,6 @@
 //! Nodes that must announce load-balancer addresses may do so.
 
+use super::control_planes::follows_lost_nodes;
 use crate::{
     code,
     compile::Model,
@@ -25,16 +26,16 @@ pub fn check(model: &Model, _: &Sources, found: &mut Vec<Diagnostic>) {
         } else {
             model.place(&format!("{at}/nodes"), Part::Value)
         };
-        found.push(
-            Diagnostic::new(code!("announce-excluded"), format!("nobody may announce pool `{name}`"))
-                .at(place, "only nodes that are kept from it would")
-                .note(format!("Talos labels control planes `{EXCLUDED}`, and MetalLB heeds it"))
-                .help(
-                    "name workers in `nodes`, or take the label away with a patch in `templates/talos/controlplane.yaml`: \
-                     `$patch: delete` under `machine.nodeLabels`",
-                )
-                .about(format!("IPAddressPool.metallb.io:{name}")),
-        );
+        let finding = Diagnostic::new(code!("announce-excluded"), format!("nobody may announce pool `{name}`"))
+            .at(place, "only control planes would")
+            .note("Talos labels control planes `node.kubernetes.io/exclude-from-external-load-balancers`, and MetalLB heeds it")
+            .help("let workers announce it")
+            .help(
+                "or take the label away in `templates/talos/controlplane.yaml`: `machine: { nodeLabels: \
+                 { node.kubernetes.io/exclude-from-external-load-balancers: { $patch: delete } } }`",
+            )
+            .about(format!("IPAddressPool.metallb.io:{name}"));
+        found.push(follows_lost_nodes(finding, model));
     }
 }
 

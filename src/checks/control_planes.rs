@@ -5,7 +5,7 @@ use crate::{
     compile::Model,
     diagnostic::Diagnostic,
     inventory::Role,
-    node::{Part, escape},
+    node::{Node, Part, escape},
     source::Sources,
 };
 
@@ -23,11 +23,10 @@ pub fn check(model: &Model, _: &Sources, found: &mut Vec<Diagnostic>) {
         .collect();
     let place = model.place("/nodes", Part::Key);
     if names.is_empty() {
-        found.push(
-            Diagnostic::new(code!("control-planes-none"), "no node is a control plane")
-                .at(place, "")
-                .help("give one node, or three, `role = \"controlplane\"`"),
-        );
+        let finding = Diagnostic::new(code!("control-planes-none"), "no node is a control plane")
+            .at(place, "")
+            .help("give one node, or three, `role = \"controlplane\"`");
+        found.push(follows_lost_nodes(finding, model));
     } else if names.len().is_multiple_of(2) {
         let count = names.len();
         let mut finding = Diagnostic::new(
@@ -37,10 +36,16 @@ pub fn check(model: &Model, _: &Sources, found: &mut Vec<Diagnostic>) {
         for name in names {
             finding = finding.at(model.place(&format!("/nodes/{}/role", escape(name)), Part::Value), "");
         }
-        found.push(
-            finding
-                .note("etcd needs a majority: with an even number the loss of half stops the cluster")
-                .help(format!("use {} or {} control planes", count - 1, count + 1)),
-        );
+        let finding = finding
+            .note("etcd needs a majority: with an even number the loss of half stops the cluster")
+            .help(format!("use {} or {} control planes", count - 1, count + 1));
+        found.push(follows_lost_nodes(finding, model));
     }
+}
+
+/// What is said about all nodes may be untrue where some could not be read.
+pub(super) fn follows_lost_nodes(finding: Diagnostic, model: &Model) -> Diagnostic {
+    let written = model.root.get("nodes").map_or(&[] as &[_], Node::entries).iter();
+    let lost = written.filter(|entry| !model.inventory.nodes.contains_key(&entry.key));
+    lost.fold(finding, |finding, entry| finding.follows(format!("/nodes/{}", escape(&entry.key))))
 }

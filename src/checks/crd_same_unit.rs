@@ -18,7 +18,13 @@ pub fn check(model: &Model, _: &Sources, found: &mut Vec<Diagnostic>) {
         for document in own_kinds(output, |group| unit.provides.contains(&format!("api/{group}"))) {
             let kind = document.get("kind").and_then(Node::as_str).unwrap_or_default();
             let group = document.get("apiVersion").and_then(Node::as_str).map(group_of).unwrap_or_default();
-            let phase = if unit.phase.is_some() { "…".to_owned() } else { format!("{}.phases.config", unit.service) };
+            let service = &unit.service;
+            let way_out = match &unit.phase {
+                None => format!(
+                    "make a phase: `phases.config = {{}}` in [services.{service}], and move the file to `templates/services/{service}/config/`"
+                ),
+                Some(phase) => format!("move the file to a phase of `{service}` of its own that has `depends = [\"{service}-{phase}\"]`"),
+            };
             found.push(
                 Diagnostic::new(
                     code!("crd-same-unit"),
@@ -26,10 +32,7 @@ pub fn check(model: &Model, _: &Sources, found: &mut Vec<Diagnostic>) {
                 )
                 .at(document.get("kind").map_or(document.place, |kind| kind.place), "")
                 .note("Flux checks a unit's objects before it applies any of them: from zero, this unit never comes up")
-                .help(format!(
-                    "make a phase, `[services.{phase}]`, and move the file to `templates/services/{}/config/`",
-                    unit.service
-                ))
+                .help(way_out)
                 .about(unit.label()),
             );
         }

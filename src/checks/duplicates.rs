@@ -76,6 +76,8 @@ fn hosts(model: &Model, found: &mut Vec<Diagnostic>) {
             continue;
         };
         let other = &model.plan.units[other];
+        // Whoever is written first has it.
+        let (other, unit) = if place(unit).span < place(other).span { (unit, other) } else { (other, unit) };
         found.push(
             Diagnostic::new(
                 code!("host-twice"),
@@ -83,9 +85,10 @@ fn hosts(model: &Model, found: &mut Vec<Diagnostic>) {
             )
             .at(place(unit), "")
             .at(place(other), format!("`{}` has it first", other.label()))
-            .note("two Ingresses for one host take turns at random")
+            .note("which of them answers is up to the ingress controller")
             .help("give one of them another host")
-            .about(&host.fqdn),
+            .about(&host.fqdn)
+                .breaks(format!("object Certificate.cert-manager.io:{}/{}", unit.namespace, host.tls_secret)),
         );
     }
 }

@@ -34,6 +34,7 @@ checks! {
     cycles,
     duplicates,
     host_unused,
+    kubernetes_range,
     layers,
     manifests,
     namespaces,

@@ -3,7 +3,8 @@
 use crate::{
     code,
     compile::{Body, Model, objects},
-    diagnostic::Diagnostic,
+    diagnostic::{Diagnostic, nearest},
+    inventory::BRINGS,
     node::{Kind, Node},
     plan::is_always_there,
     source::Sources,
@@ -24,7 +25,7 @@ pub fn check(model: &Model, _: &Sources, found: &mut Vec<Diagnostic>) {
                     (Some(false), Some(written)) => found.push(
                         Diagnostic::new(code!("namespace-superfluous"), format!("a `{kind}` is in no namespace"))
                             .at(written.place, "")
-                            .help("leave `namespace` away"),
+                            .help(format!("remove `namespace: {}`", written.as_str().unwrap_or_default())),
                     ),
                     (_, Some(written)) => found.extend(missing(model, written)),
                     _ => {}
@@ -38,7 +39,7 @@ fn unset(document: &Node, kind: &str, namespace: &str) -> Diagnostic {
     let place = document.entry("metadata").map_or(document.place, |entry| entry.key_place);
     Diagnostic::new(code!("namespace-unset"), format!("this `{kind}` does not say which namespace it is in"))
         .at(place, "")
-        .note("Flux would put it into `default`, or refuse it")
+        .note("Flux refuses the whole unit: `namespace not specified`")
         .help(format!("add `namespace: {namespace}`, in a template `namespace: {{{{ service.namespace }}}}`"))
 }
 
@@ -51,12 +52,20 @@ fn missing(model: &Model, written: &Node) -> Option<Diagnostic> {
     if always || elsewhere || provided || model.plan.namespaces.contains_key(name) {
         return None;
     }
-    Some(
-        Diagnostic::new(code!("namespace-missing"), format!("nobody makes the namespace `{name}`"))
-            .at(written.place, "")
-            .help(format!(
-                "give a service `namespace = \"{name}\"`, or say who owns it: `owns = [\"Namespace:{name}\"]`"
-            ))
-            .about(format!("Namespace:{name}")),
-    )
+    // Everything in it lacks the same Namespace.
+    let cause = format!("Namespace:{name}");
+    let finding = Diagnostic::new(code!("namespace-missing"), format!("nobody makes the namespace `{name}`"))
+        .at(written.place, "")
+        .about(&owned)
+        .breaks(&cause)
+        .follows(cause)
+        .follows(format!("/services/{name}"))
+        .follows(format!("namespace/{name}"))
+        .follows(BRINGS);
+    Some(match nearest(name, model.plan.namespaces.keys().map(String::as_str)) {
+        Some(near) => finding.help(format!("did you mean `{near}`?")),
+        None => {
+            finding.help(format!("give a service `namespace = \"{name}\"`, or say who owns it: `owns = [\"{owned}\"]`"))
+        }
+    })
 }

@@ -44,11 +44,13 @@ pub fn check(model: &Model, _: &Sources, found: &mut Vec<Diagnostic>) {
         if !is_restricted(&label) {
             continue;
         }
+        let own = label.rsplit('/').next().unwrap_or(&label);
         found.push(
             Diagnostic::new(code!("node-label-restricted"), format!("a node may not give itself the label `{label}`"))
                 .at(place, "")
                 .note("the API server refuses it from a kubelet (NodeRestriction)")
-                .help("use a label of your own domain; set roles with `kubectl label node` or a controller")
+                .help(format!("use a label of a domain of your own: `example.com/{own}`"))
+                .help(format!("or set it from outside, once the node has joined: `kubectl label node NODE {label}=VALUE`"))
                 .about(label),
         );
     }

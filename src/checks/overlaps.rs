@@ -35,7 +35,8 @@ pub fn check(model: &Model, _: &Sources, found: &mut Vec<Diagnostic>) {
                 Diagnostic::new(code!("networks-overlap"), format!("{} and {} overlap", one.what, other.what))
                     .at(other.place, "")
                     .at(one.place, "shares addresses with it")
-                    .help("give one of them another prefix: an address must lead to one place"),
+                    .help("give one of them another prefix: an address must lead to one place")
+                    .about(format!("{} and {}", one.what, other.what).replace('`', "")),
             );
         }
     }
@@ -63,28 +64,42 @@ pub fn check(model: &Model, _: &Sources, found: &mut Vec<Diagnostic>) {
     }
     for (name, pool) in &addresses.pools {
         let place = place(format!("/pools/{}/ips", escape(name)));
-        let mut reported = std::collections::BTreeSet::new();
-        for range in &pool.ranges {
-            for other in taken.iter().filter(|other| other.range.overlaps(*range)) {
-                if reported.insert(other.what.clone()) {
-                    found.push(pool_overlaps(name, place, other));
-                }
-            }
+        let others: Vec<&Piece> =
+            taken.iter().filter(|other| pool.ranges.iter().any(|range| other.range.overlaps(*range))).collect();
+        if !others.is_empty() {
+            found.push(pool_overlaps(name, place, &pool.ranges, &others));
         }
         taken.extend(pool.ranges.iter().map(|range| Piece { what: format!("pool `{name}`"), place, range: *range }));
     }
 }
 
-fn pool_overlaps(pool: &str, place: Place, other: &Piece) -> Diagnostic {
-    let message = if other.range.first == other.range.last {
-        format!("pool `{pool}` holds `{}`, the address of {}", other.range.first, other.what)
-    } else {
-        format!("pool `{pool}` and {} overlap", other.what)
+/// How many of the others are shown with their lines.
+const SHOWN: usize = 4;
+
+fn pool_overlaps(pool: &str, place: Place, ranges: &[IpRange], others: &[&Piece]) -> Diagnostic {
+    let message = match others {
+        [other] if other.range.first == other.range.last => {
+            format!("pool `{pool}` holds `{}`, the address of {}", other.range.first, other.what)
+        }
+        [other] => format!("pool `{pool}` and {} overlap", other.what),
+        others => format!("pool `{pool}` holds addresses of {} others", others.len()),
     };
-    Diagnostic::new(code!("pool-overlaps"), message)
+    let mut finding = Diagnostic::new(code!("pool-overlaps"), message)
         .at(place, "")
-        .at(other.place, other.what.clone())
         .note("MetalLB would answer for an address that is somebody else's")
-        .help("leave the address out of the pool")
-        .about(format!("IPAddressPool.metallb.io:{pool}"))
+        .about(format!("IPAddressPool.metallb.io:{pool}"));
+    for other in others.iter().take(SHOWN) {
+        finding = finding.at(other.place, other.what.clone());
+    }
+    if let Some(more) = others.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+        finding = finding.note(format!("and {more} more"));
+    }
+    let rest = others.iter().fold(ranges.to_vec(), |rest, other| {
+        rest.into_iter().flat_map(|range| range.without(other.range)).collect()
+    });
+    let rest: Vec<String> = rest.iter().map(ToString::to_string).collect();
+    if rest.is_empty() || rest.len() > SHOWN {
+        return finding.help("choose addresses that nothing else has");
+    }
+    finding.edit(place, format!("\"{}\"", rest.join(", ")), if others.len() == 1 { "leave it out of the pool" } else { "leave them out of the pool" })
 }

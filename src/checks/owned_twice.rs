@@ -31,7 +31,12 @@ pub fn check(model: &Model, _: &Sources, found: &mut Vec<Diagnostic>) {
                 .at(other.place, if same_unit { "the other".to_owned() } else { format!("owned by `{}`", unit(other)) })
                 .note(note)
                 .help("keep it in one place; what needs it can wait for that service with `depends`")
-                .about(claim.object.to_string()),
+                .about(claim.object.to_string())
+                .follows(match claim.unit.filter(|_| claim.file == other.file) {
+                    // Two units with one folder have one file twice.
+                    Some(id) => format!("unit {}", model.plan.units[id].label()),
+                    None => format!("object {}", claim.object),
+                }),
         );
     }
 }

@@ -13,12 +13,12 @@ pub fn check(model: &Model, sources: &Sources, found: &mut Vec<Diagnostic>) {
     for (path, source) in &model.inputs.files {
         private_keys(path, *source, &sources.get(*source).text, found);
     }
-    for output in &model.units {
+    for (unit, output) in model.plan.units.iter().zip(&model.units) {
         for manifest in &output.manifests {
             let Body::Template { documents, .. } = &manifest.body else { continue };
             for document in documents.iter().flat_map(|document| objects(&document.root)) {
                 match document.get("kind").and_then(Node::as_str) {
-                    Some("Secret") => secret(document, found),
+                    Some("Secret") => secret(document, &unit.label(), found),
                     // `secretKey` there is the name of a key.
                     Some("ExternalSecret" | "ClusterExternalSecret" | "PushSecret") => {}
                     _ => passwords(document, found),
@@ -31,32 +31,60 @@ pub fn check(model: &Model, sources: &Sources, found: &mut Vec<Diagnostic>) {
     }
 }
 
-/// PEM blocks of private keys, also half of one.
+/// PEM blocks of private keys, also half of one, and private keys of age.
 fn private_keys(path: &str, source: crate::source::SourceId, text: &str, found: &mut Vec<Diagnostic>) {
     for marker in ["PRIVATE KEY-----", "AGE-SECRET-KEY-1"] {
-        if let Some(start) = text.find(marker) {
-            let line_start = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
+        let key = text.match_indices(marker).map(|(start, _)| start).find(|start| is_key(text, *start, marker));
+        if let Some(start) = key {
+            let line = crate::template::line(text, start);
             found.push(
                 Diagnostic::new(code!("secret-plaintext"), format!("`{path}` holds a private key"))
-                    .at(Place { source, span: Span::new(line_start, start + marker.len()) }, "")
-                    .help("take it out, replace it (it is in git's history), and seal the new one with `gitopsc seal`"),
+                    .at(Place { source, span: Span::new(line.start, line.end) }, "")
+                    .hidden()
+                    .help("take it out, replace it (it is in git's history), and seal the new one with `gitopsc seal`")
+                    .about(path),
             );
         }
     }
 }
 
-fn secret(document: &Node, found: &mut Vec<Diagnostic>) {
-    for entry in ["data", "stringData"].iter().filter_map(|key| document.get(key)).flat_map(Node::entries) {
-        let literal = entry.value.as_str().is_some_and(|text| !text.is_empty());
-        if literal {
-            found.push(
-                Diagnostic::new(code!("secret-plaintext"), format!("this Secret holds `{}` in plain text", entry.key))
-                    .at(entry.key_place, "")
-                    .note("base64 hides nothing")
-                    .help("declare it under `secrets` of its service, and seal the value: gitopsc seal SERVICE SECRET KEY"),
-            );
-        }
+/// Whether there is a key beside the marker, and not only talk of one.
+fn is_key(text: &str, start: usize, marker: &str) -> bool {
+    let is_base64 = |line: &str| {
+        let line = line.trim().trim_matches(['"', '\'', ',']);
+        line.len() >= 32 && line.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte))
+    };
+    let after = &text[start + marker.len()..];
+    if marker.starts_with("AGE") {
+        return after.bytes().take_while(u8::is_ascii_alphanumeric).count() >= 32;
     }
+    // In a quoted text line breaks are written `\\n`.
+    let after = after.replace("\\n", "\n");
+    let before = text[..start].replace("\\n", "\n");
+    after.lines().skip(1).take(4).any(is_base64) || before.lines().rev().skip(1).take(4).any(is_base64)
+}
+
+/// One finding for a Secret, at the first of its values.
+fn secret(document: &Node, unit: &str, found: &mut Vec<Diagnostic>) {
+    let values = ["data", "stringData"].iter().filter_map(|key| document.get(key)).flat_map(Node::entries);
+    let literal: Vec<&Entry> = values.filter(|entry| entry.value.as_str().is_some_and(is_text)).collect();
+    let Some(first) = literal.first() else { return };
+    let text = |path: &[&str]| document.at(path.iter().copied()).and_then(Node::as_str).unwrap_or("…");
+    let (namespace, name) = (text(&["metadata", "namespace"]), text(&["metadata", "name"]));
+    let keys: Vec<String> = literal.iter().map(|entry| format!("`{}`", entry.key)).collect();
+    let quoted: Vec<String> = literal.iter().map(|entry| format!("\"{}\"", entry.key)).collect();
+    found.push(
+        Diagnostic::new(code!("secret-plaintext"), format!("Secret `{name}` holds {} in plain text", keys.join(", ")))
+            .at(first.key_place, "")
+            .hidden()
+            .note("base64 hides nothing")
+            .help(format!(
+                "remove the manifest, declare it in [services.{unit}]: `secrets = {{ {name} = {{ sealed = [{}] }} }}`, and seal a new value: `gitopsc seal {unit} {name} {}`",
+                quoted.join(", "),
+                first.key
+            ))
+            .about(format!("Secret:{namespace}/{name}")),
+    );
 }
 
 /// Keys named like passwords with a literal behind them.
@@ -76,7 +104,7 @@ fn passwords(node: &Node, found: &mut Vec<Diagnostic>) {
         }
         Kind::Map(entries) => {
             for entry in entries {
-                if is_password(&entry.key) && is_literal(&entry.value) {
+                if is_password(&entry.key) && is_literal(&entry.value) && !is_name_of_key(entry, entries) {
                     found.push(literal(&entry.key, entry));
                 }
                 passwords(&entry.value, found);
@@ -89,7 +117,9 @@ fn passwords(node: &Node, found: &mut Vec<Diagnostic>) {
 fn literal(name: &str, entry: &Entry) -> Diagnostic {
     Diagnostic::new(code!("secret-plaintext"), format!("`{name}` is written in plain text"))
         .at(entry.key_place, "")
-        .help("use a Secret by name: most charts take `existingSecret`, containers `secretKeyRef`; `[[allow]]` it if it is no secret")
+        .hidden()
+        .help("name a Secret instead: most charts take `existingSecret`, containers `valueFrom` with a `secretKeyRef`")
+        .help(format!("if it is no secret: `[[allow]]` with `code = \"secret-plaintext\"`, `on = \"{name}\"` and a reason"))
         .about(name)
 }
 
@@ -105,14 +135,28 @@ fn is_password(name: &str) -> bool {
         .any(|word| flat.ends_with(word))
 }
 
+/// Beside the name of a Secret, `secretKey` names a key in it.
+fn is_name_of_key(entry: &Entry, all: &[Entry]) -> bool {
+    let names_secret = |other: &Entry| {
+        let key = other.key.to_lowercase();
+        other.key != entry.key && other.value.as_str().is_some() && (key == "name" || key.contains("secret"))
+    };
+    entry.key.to_lowercase().ends_with("secretkey") && all.iter().any(names_secret)
+}
+
 /// A text that can be a secret: not empty, no reference to somewhere else, no file path.
 fn is_literal(value: &Node) -> bool {
     value.as_str().is_some_and(|text| {
-        let elsewhere =
-            ["$", "/", "%", "file:", "vault:", "op://", "secret:", "{{"].iter().any(|start| text.starts_with(start));
-        !text.is_empty()
-            && !elsewhere
+        is_text(text)
+            && !text.starts_with(['/', '%'])
             && !text.contains(' ')
             && !matches!(text, "true" | "false" | "null" | "changeme" | "REPLACE_ME")
     })
+}
+
+/// A text that stands for itself: neither filled in later (`${NAME}`, `<path:…>`, `vault:…`) nor encrypted (`ENC[…]`).
+fn is_text(text: &str) -> bool {
+    let elsewhere =
+        ["$", "{{", "<", "ENC[", "file:", "op://", "ref+", "secret:", "secretref", "vault:"].iter().any(|start| text.starts_with(start));
+    !text.trim().is_empty() && !elsewhere
 }

@@ -33,7 +33,8 @@ pub fn check(model: &Model, _: &Sources, found: &mut Vec<Diagnostic>) {
             .at(place(other), "the other")
             .note("each would upgrade the other's release to its own chart")
             .help("give one of them another `release`, or another namespace")
-            .about(name),
+            .about(name)
+            .follows(format!("unit {}", unit.label())),
         );
     }
 }

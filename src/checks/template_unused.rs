@@ -4,6 +4,7 @@ use crate::{
     code,
     compile::Model,
     diagnostic::{Diagnostic, nearest},
+    node::escape,
     source::{Place, Sources, Span},
 };
 
@@ -18,7 +19,7 @@ pub fn check(model: &Model, sources: &Sources, found: &mut Vec<Diagnostic>) {
         let place = Place { source: *source, span: Span::new(0, text.lines().next().map_or(0, str::len)) };
         let finding =
             Diagnostic::new(code!("template-unused"), format!("nothing uses `{path}`")).at(place, "").about(path);
-        found.push(finding.help(way_out(model, path)));
+        found.push(follow(finding, path).help(way_out(model, path)));
     }
 }
 
@@ -26,6 +27,22 @@ fn included(model: &Model, sources: &Sources, path: &str) -> bool {
     let name = path.strip_prefix("templates/").unwrap_or(path);
     let named = |text: &str| text.contains(&format!("\"{name}\"")) || text.contains(&format!("'{name}'"));
     model.inputs.files.values().any(|source| named(&sources.get(*source).text))
+}
+
+/// A service or node that could not be read uses nothing.
+fn follow(finding: Diagnostic, path: &str) -> Diagnostic {
+    let steps: Vec<&str> = path.split('/').collect();
+    match steps.as_slice() {
+        ["templates", "services", service, _] => finding.follows(format!("/services/{}", escape(service))),
+        ["templates", "services", service, phase, ..] => {
+            finding.follows(format!("/services/{}/phases/{}", escape(service), escape(phase)))
+        }
+        ["templates", "talos", name, ..] => {
+            let node = name.split_once(".yaml").map_or(*name, |(node, _)| node);
+            finding.follows(format!("/nodes/{}", escape(node)))
+        }
+        _ => finding,
+    }
 }
 
 fn way_out(model: &Model, path: &str) -> String {

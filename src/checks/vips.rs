@@ -36,7 +36,7 @@ pub fn check(model: &Model, _: &Sources, found: &mut Vec<Diagnostic>) {
         let network = model.plan.addresses.network_of(vip.ip);
         for (node, machine) in &model.plan.addresses.nodes {
             let holds = machine.role == Role::Controlplane && (vip.nodes.is_empty() || vip.nodes.contains(node));
-            let Some((own, _)) = machine.ip.filter(|_| holds).and_then(|ip| model.plan.addresses.network_of(ip)) else {
+            let Some((own, own_network)) = machine.ip.filter(|_| holds).and_then(|ip| model.plan.addresses.network_of(ip)) else {
                 continue;
             };
             if let Some((other, _)) = network.filter(|(other, _)| *other != own) {
@@ -48,7 +48,8 @@ pub fn check(model: &Model, _: &Sources, found: &mut Vec<Diagnostic>) {
                     .at(model.place(&format!("{at}/ip"), Part::Value), "")
                     .at(model.place(&format!("/nodes/{}/ip", escape(node)), Part::Value), format!("in `{own}`"))
                     .note("a virtual address is announced on the link of its holder and is reachable only there")
-                    .help(format!("choose an address of `{own}`, or name holders in `{other}`"))
+                    .help(format!("choose an address of `{own}` ({})", own_network.cidr))
+                    .help("or say `by = \"external\"`, if a load balancer or a router holds it")
                     .about(vip.ip.to_string()),
                 );
                 break;
@@ -61,33 +62,35 @@ fn bootstrap(model: &Model, found: &mut Vec<Diagnostic>) {
     let Some(bootstrap) = &model.inventory.cluster.bootstrap else { return };
     let place = model.place("/cluster/bootstrap", Part::Value);
     let first = model.inventory.nodes.iter().find(|(_, node)| node.role == Role::Controlplane).map(|(name, _)| name);
-    let way_out = first.map_or_else(
-        || "name a control plane".to_owned(),
-        |node| format!("name a control plane, which has an address of its own: `bootstrap = \"{node}\"`"),
-    );
+    let mended = |finding: Diagnostic| match first {
+        Some(node) => finding.edit(place, format!("\"{node}\""), "name a control plane, which has an address of its own"),
+        None => finding.help("name a control plane, which has an address of its own"),
+    };
     let vip = model.inventory.vips.iter().find(|(name, vip)| *name == bootstrap || vip.ip == *bootstrap);
     if let Some((name, vip)) = vip {
-        found.push(
+        let note = match vip.by {
+            VipHolder::Talos => {
+                "a virtual address is held by a member of etcd, and etcd runs only after the bootstrap: it would hang"
+            }
+            VipHolder::External => "any control plane may answer there: a second try could bootstrap a second cluster",
+        };
+        found.push(mended(
             Diagnostic::new(
                 code!("bootstrap-through-vip"),
                 format!("the cluster cannot be bootstrapped through virtual address `{name}`"),
             )
-            .at(place, "asked first")
-            .at(model.place(&format!("/vips/{}", escape(name)), Part::Key), "exists once etcd runs")
-            .note(
-                "a virtual address is held by a member of etcd, and etcd runs only after the bootstrap: it would hang",
-            )
-            .help(way_out)
+            .at(place, "")
+            .at(model.place(&format!("/vips/{}", escape(name)), Part::Key), "a virtual address")
+            .note(note)
             .about(vip.ip.clone()),
-        );
+        ));
     } else if model.inventory.nodes.get(bootstrap).is_some_and(|node| node.role == Role::Worker) {
-        found.push(
+        found.push(mended(
             Diagnostic::new(code!("bootstrap-through-worker"), format!("worker `{bootstrap}` cannot be bootstrapped"))
                 .at(place, "")
                 .at(model.place(&format!("/nodes/{}/role", escape(bootstrap)), Part::Value), "a worker")
                 .note("etcd runs on control planes")
-                .help(way_out)
                 .about(bootstrap),
-        );
+        ));
     }
 }

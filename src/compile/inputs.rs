@@ -71,7 +71,7 @@ impl Inputs {
             .values()
             .flat_map(|service| std::iter::once(&service.facets).chain(service.phases.values()));
         for chart in facets.filter_map(|facets| facets.chart.as_ref()).filter_map(|chart| chart.path.as_ref()) {
-            let folder = chart.trim_end_matches('/');
+            let folder = crate::facets::folder_of(chart);
             if world.read(&format!("{folder}/Chart.yaml"))?.is_some() {
                 charts.insert(folder.to_owned());
             }
@@ -100,12 +100,16 @@ pub fn text(
     if bytes.len() > LARGEST {
         let place = start(sources);
         let text = format!("`{path}` is larger than {} MiB", LARGEST >> 20);
-        found.push(Diagnostic::new(code!("file-too-large"), text).at(place, "").help("keep data out of `templates/`"));
+        found.push(
+            Diagnostic::new(code!("file-too-large"), text).at(place, "").help("keep it outside of what gitopsc reads"),
+        );
         return Ok(None);
     }
     match String::from_utf8(bytes) {
         Ok(text) => {
             let text = if text.contains("\r\n") { text.replace("\r\n", "\n") } else { text };
+            // A byte order mark belongs to the file, not to its text, which ends up in the middle of another file.
+            let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
             Ok(Some(sources.add(path, text)))
         }
         Err(error) => {
@@ -159,7 +163,7 @@ fn sealed(
         found.push(
             Diagnostic::new(code!("certificate-missing"), format!("there is no certificate `{}`", sealing.cert))
                 .at(place, "")
-                .help(format!("fetch it: kubeseal --fetch-cert > {}", sealing.cert)),
+                .help(format!("fetch it: `kubeseal --fetch-cert > {}`", sealing.cert)),
         );
         return Ok(store);
     };

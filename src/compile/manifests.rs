@@ -11,8 +11,9 @@ use crate::{
     facets::{Made, Release},
     facts::Facts,
     inventory::Inventory,
-    node::{Kind, Node},
-    plan::{Plan, UnitId},
+    node::{Kind, Node, escape},
+    plan::{Plan, Unit, UnitId},
+    references::SecretUse,
     source::{Place, SourceId, Sources, Span},
     template::Context,
     yaml,
@@ -27,10 +28,10 @@ pub struct UnitOutput {
     pub values: Option<Values>,
     /// Its files with objects, sorted by name.
     pub manifests: Vec<Manifest>,
-    /// Names of Secrets that come to be in its namespace.
-    pub secrets: Vec<String>,
-    /// Secrets it uses: namespace, name, place.
-    pub secret_uses: Vec<(String, String, Place)>,
+    /// Secrets that come to be with it, besides those of its manifests: namespace and name.
+    pub secrets: Vec<(String, String)>,
+    /// Secrets it uses, each with its namespace.
+    pub secret_uses: Vec<SecretUse>,
     /// Whether one of its templates was wrong, so that what is missing may follow from that.
     pub broken: bool,
 }
@@ -126,6 +127,9 @@ pub fn unit(
         let before = found.len();
         let rendered = render(inputs, &path, facts, sources, found);
         output.broken |= found.len() > before;
+        for finding in &mut found[before..] {
+            follow_unit(finding, unit);
+        }
         let Some(source) = rendered else { continue };
         if stem == "values.yaml" || stem == "values.yml" {
             values(&mut output, source, &path, &unit.label(), sources, found);
@@ -135,6 +139,16 @@ pub fn unit(
     }
     output.manifests.sort_by(|one, other| one.name.cmp(&other.name));
     output
+}
+
+/// A fact of the unit alone is undefined where the unit's own table could not be read: `pool` stands for
+/// `/services/web/pool`, and that for the pool it names.
+fn follow_unit(finding: &mut Diagnostic, unit: &Unit) {
+    let own: Vec<String> = finding.follows.iter().map(|fact| format!("{}{fact}", unit.pointer)).collect();
+    if let Some(pool) = unit.facets.pool.as_ref().filter(|_| finding.follows.iter().any(|fact| fact == "/pool")) {
+        finding.follows.push(format!("/pools/{}", escape(pool)));
+    }
+    finding.follows.extend(own);
 }
 
 impl Inputs {
@@ -200,6 +214,7 @@ fn values(
     }
     let mut reading = yaml::read(source, text);
     let failed = !reading.diagnostics.is_empty();
+    output.broken |= failed;
     found.append(&mut reading.diagnostics);
     let mut documents = reading.documents.into_iter();
     match (documents.next(), documents.next()) {
@@ -224,15 +239,30 @@ fn manifest(output: &mut UnitOutput, name: &str, source: SourceId, sources: &Sou
     if reading.documents.is_empty() {
         return;
     }
-    let reserved = matches!(name, "kustomization.yaml" | "kustomization.yml" | "source.yaml" | "helmrelease.yaml");
-    let taken = output.manifests.iter().any(|known| known.name == name);
-    if reserved || taken {
-        let start = Place { source, span: Span::new(0, text.lines().next().map_or(0, str::len)) };
-        found.push(
-            Diagnostic::new(code!("file-twice"), format!("`{name}` is a file that the compiler writes here itself"))
-                .at(start, "")
-                .help("give the template another name"),
-        );
+    let is_kustomization = matches!(name, "kustomization.yaml" | "kustomization.yml");
+    let reserved = is_kustomization || matches!(name, "source.yaml" | "helmrelease.yaml");
+    let taken = output.manifests.iter().find(|known| known.name == name);
+    if reserved || taken.is_some() {
+        let start =
+            |source| Place { source, span: Span::new(0, sources.get(source).text.lines().next().map_or(0, str::len)) };
+        let finding = match taken.map(|known| &known.body) {
+            Some(Body::Template { source: other, .. }) => {
+                Diagnostic::new(code!("file-twice"), format!("two templates become `{name}`"))
+                    .at(start(source), "")
+                    .at(start(*other), "the other")
+                    .help("give one of them another name")
+            }
+            _ => {
+                let message = format!("`{name}` is a file that the compiler writes here itself");
+                let help = if is_kustomization {
+                    "remove it: every file of this folder is applied without it"
+                } else {
+                    "give the template another name"
+                };
+                Diagnostic::new(code!("file-twice"), message).at(start(source), "").help(help)
+            }
+        };
+        found.push(finding);
         return;
     }
     output
@@ -253,6 +283,8 @@ pub fn solvers(
             continue;
         };
         inputs.used.insert(path.clone());
+        // A solver that is wrong is there all the same.
+        solvers.insert(stem.to_owned(), Value::Null);
         let Some(source) = render(inputs, &path, facts.shared(), sources, found) else { continue };
         let reading = yaml::read(source, &sources.get(source).text);
         found.extend(reading.diagnostics);

@@ -1,6 +1,7 @@
 //! The compiler: inventory and templates in, plan, claims, findings and tree out. A function of what it reads.
 
 mod inputs;
+mod made_secrets;
 mod manifests;
 
 use std::collections::BTreeMap;
@@ -8,6 +9,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 pub use inputs::{Inputs, SealedStore};
+pub use made_secrets::secret_makers;
 pub use manifests::{Body, Manifest, UnitOutput, Values, manifest_name, objects, render};
 
 use crate::{
@@ -20,7 +22,7 @@ use crate::{
         talos::{Configured, Parts},
     },
     diagnostic::{Diagnostic, Severity},
-    facets::{Context, FACETS, Made, tofu_namespace},
+    facets::{Context, FACETS, Made},
     facts::Facts,
     inventory::{self, Inventory},
     kubernetes::Schemas,
@@ -111,12 +113,9 @@ pub fn compile(world: &dyn World, options: &Options) -> Result<Compiled, Error> 
     let mut found = Vec::new();
     let Some(source) = inputs::text(world, &options.inventory, &mut sources, &mut found)? else {
         if found.is_empty() {
-            let source = sources.add(options.inventory.clone(), "");
-            let place = Place { source, span: crate::source::Span::default() };
             found.push(
                 Diagnostic::new(code!("inventory-missing"), format!("there is no `{}` here", options.inventory))
-                    .at(place, "")
-                    .help("go to the folder that holds it, or name the folder with `-C`"),
+                    .help("go to the folder that holds it, or name that folder with `-C DIR`"),
             );
         }
         return Ok(Compiled { diagnostics: report::settle(found, &sources), sources, model: None, tree: None });
@@ -134,6 +133,7 @@ pub fn compile(world: &dyn World, options: &Options) -> Result<Compiled, Error> 
         check(&model, &sources, &mut found);
     }
     model.inputs.translate(&mut found, &sources);
+    inventory::follow_unreadable(source, &reading.unreadable, &mut found);
     let mut found = checks::allow(&model, found);
     if let Some(date) = options.as_of {
         checks::expired(&model, date, &mut found);
@@ -199,6 +199,13 @@ fn model(
         }
     }
     claims(&mut model);
+    let definitions = model.claims.iter().filter(|claim| claim.object.kind == "CustomResourceDefinition");
+    for (unit, (_, group)) in definitions.filter_map(|claim| Some((claim.unit?, claim.object.name.split_once('.')?))) {
+        let units = model.plan.providers.entry(format!("api/{group}")).or_default();
+        if !units.contains(&unit) {
+            units.push(unit);
+        }
+    }
     gather_references(&mut model, &mut needs);
     model.order = Order::infer(&model.plan, &model.inventory, &model.root, &needs, found);
     model
@@ -209,11 +216,12 @@ fn schemas(inventory: &Inventory, root: &Node, found: &mut Vec<Diagnostic>) -> O
         Ok(schemas) => Some(schemas),
         Err(unknown) => {
             let place = root.place_of("/versions/kubernetes", Part::Value);
-            let text = format!(
-                "Kubernetes `{}` is not among the versions whose schemas are built in",
-                inventory.versions.kubernetes
+            let text = format!("manifests cannot be checked for Kubernetes `{}`", inventory.versions.kubernetes);
+            found.push(
+                Diagnostic::new(code!("kubernetes-unknown"), text)
+                    .at(place, "")
+                    .help(format!("known versions: {}", unknown.known.join(", "))),
             );
-            found.push(Diagnostic::new(code!("kubernetes-unknown"), text).at(place, "").help(unknown.to_string()));
             None
         }
     }
@@ -308,25 +316,30 @@ fn claim_of_node(document: &Node, unit: usize, file: &str, schemas: Option<&Sche
 fn gather_references(model: &mut Model, needs: &mut [Vec<crate::facets::Need>]) {
     for (id, output) in model.units.iter_mut().enumerate() {
         let mut all = Vec::new();
+        let namespace = &model.plan.units[id].namespace;
         for document in output.documents() {
-            all.push(references::of_manifest(document));
+            // cert-manager looks for the Secrets of its cluster-wide issuers where it runs itself.
+            let is_issuer = document.get("kind").and_then(Node::as_str) == Some("ClusterIssuer");
+            let controller = model.plan.provider("api/cert-manager.io").filter(|_| is_issuer);
+            let namespace = controller.map_or(namespace, |id| &model.plan.units[id].namespace);
+            all.push((references::of_manifest(document), namespace));
         }
         if let Some(values) = &output.values {
-            all.push(references::of_values(&values.root));
+            all.push((references::of_values(&values.root), namespace));
         }
-        let namespace = &model.plan.units[id].namespace;
-        for mut found in all {
+        for (mut found, namespace) in all {
             needs[id].append(&mut found.needs);
-            let own = |(other, name, place): (Option<String>, String, Place)| {
-                (other.unwrap_or_else(|| namespace.clone()), name, place)
-            };
-            output.secret_uses.extend(found.secrets.into_iter().map(own));
+            for secret in &mut found.secrets {
+                secret.namespace.get_or_insert_with(|| namespace.clone());
+            }
+            output.secret_uses.append(&mut found.secrets);
         }
     }
     let makers = secret_makers(model);
     for (id, output) in model.units.iter().enumerate() {
-        for (namespace, name, place) in &output.secret_uses {
-            if let Some(Some(maker)) = makers.get(&(namespace.clone(), name.clone())) {
+        for references::SecretUse { namespace, name, place, .. } in &output.secret_uses {
+            let namespace = namespace.clone().unwrap_or_default();
+            if let Some(Some(maker)) = makers.get(&(namespace, name.clone())) {
                 needs[id].push(crate::facets::Need {
                     what: crate::facets::What::Unit(*maker),
                     reason: format!("it uses the Secret `{name}`"),
@@ -336,54 +349,6 @@ fn gather_references(model: &mut Model, needs: &mut [Vec<crate::facets::Need>]) 
             }
         }
     }
-}
-
-/// Secrets that somebody makes, with the unit that does; None where nobody of this inventory does.
-pub fn secret_makers(model: &Model) -> BTreeMap<(String, String), Option<usize>> {
-    let mut makers = BTreeMap::new();
-    for owned in model.inventory.owners.values().flat_map(|owner| &owner.owns) {
-        if let Some(ObjectId { kind, namespace: Some(namespace), name, .. }) = ObjectId::parse(owned)
-            && kind == "Secret"
-        {
-            makers.insert((namespace, name), None);
-        }
-    }
-    for (capability, units) in &model.plan.providers {
-        if let Some((namespace, name)) = capability.strip_prefix("secret/").and_then(|name| name.split_once('/')) {
-            makers.insert((namespace.to_owned(), name.to_owned()), units.first().copied());
-        }
-    }
-    for (id, output) in model.units.iter().enumerate() {
-        let namespace = &model.plan.units[id].namespace;
-        for name in &output.secrets {
-            makers.insert((namespace.clone(), name.clone()), Some(id));
-        }
-        for (namespace, name) in output.documents().filter_map(|document| made_secret(document, namespace)) {
-            makers.insert((namespace, name), Some(id));
-        }
-        if let Some(tofu) = &model.plan.units[id].facets.tofu
-            && let Some(written) = &tofu.writes
-        {
-            let beside = tofu_namespace(&model.plan, &model.inventory).to_owned();
-            makers.insert((beside, written.clone()), Some(id));
-        }
-    }
-    makers
-}
-
-/// The Secret that a manifest is or brings about.
-fn made_secret(document: &Node, unit_namespace: &str) -> Option<(String, String)> {
-    let text = |path: &[&str]| document.at(path.iter().copied()).and_then(Node::as_str).map(str::to_owned);
-    let namespace = text(&["metadata", "namespace"]).unwrap_or_else(|| unit_namespace.to_owned());
-    let name = text(&["metadata", "name"]);
-    let secret = match text(&["kind"])?.as_str() {
-        "Secret" | "SealedSecret" => name?,
-        "Certificate" => text(&["spec", "secretName"])?,
-        "ExternalSecret" => text(&["spec", "target", "name"]).or(name)?,
-        "Terraform" => text(&["spec", "writeOutputsToSecret", "name"])?,
-        _ => return None,
-    };
-    Some((namespace, secret))
 }
 
 fn tree(model: &Model, sources: &Sources) -> Tree {

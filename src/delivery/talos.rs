@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::{
     code,
     compile::{self, Inputs, Model},
-    diagnostic::{Diagnostic, nearest},
+    diagnostic::Diagnostic,
     facts::Facts,
     inventory::{self, Inventory, TalosNetwork, VipHolder},
     node::{Node, Part, escape},
@@ -109,25 +109,35 @@ fn versions(parts: &Parts<'_>, found: &mut Vec<Diagnostic>) -> Option<(Contract,
     let minor: Vec<&str> = written.trim_start_matches('v').split('.').take(2).collect();
     let name = format!("v{}", minor.join("."));
     let Some(contract) = Contract::named(&name) else {
-        let known: Vec<&str> = Contract::ALL.iter().map(|contract| contract.name()).collect();
-        let finding = Diagnostic::new(
-            code!("contract-unknown"),
-            format!("configurations cannot be written for Talos `{written}`"),
-        )
-        .at(parts.root.place_of(&format!("/versions/{key}"), Part::Value), "");
-        found.push(match nearest(&name, known.iter().copied()) {
-            Some(near) if key == "contract" => {
-                finding.help(format!("did you mean `{near}`? Known contracts: {}", known.join(", ")))
-            }
-            _ => finding.help(format!(
-                "pin how they are written with `contract = \"{}\"`; known contracts: {}",
-                known[0],
-                known.join(", ")
-            )),
-        });
+        found.push(
+            Diagnostic::new(
+                code!("contract-unknown"),
+                format!("machine configurations cannot be written for Talos `{written}`"),
+            )
+            .at(parts.root.place_of(&format!("/versions/{key}"), Part::Value), "")
+            .help(way_out(written)),
+        );
         return None;
     };
     Some((contract, versions.talos.clone()))
+}
+
+/// What to write instead of a version that is no contract.
+fn way_out(written: &str) -> String {
+    let minor = |version: &str| {
+        let (major, rest) = version.trim_start_matches('v').split_once('.')?;
+        Some((major.parse::<u32>().ok()?, rest.split('.').next()?.parse::<u32>().ok()?))
+    };
+    let (oldest, newest) = (Contract::ALL[0].name(), Contract::ALL[Contract::ALL.len() - 1].name());
+    match minor(written) {
+        None => format!("write a version of Talos, such as `{newest}`"),
+        Some(version) if Some(version) < minor(oldest) => {
+            format!("Talos {} is the oldest they can be written for", oldest.trim_start_matches('v'))
+        }
+        Some(_) => {
+            format!("pin an older form with `contract = \"{newest}\"`, which later versions of Talos read as well")
+        }
+    }
 }
 
 fn machine(parts: &Parts<'_>, name: &str, node: &inventory::NodeEntry, contract: Contract) -> Machine {

@@ -25,7 +25,7 @@ pub(super) fn refusal(world: &dyn World, sources: &mut Sources, out: &str) -> Re
     if let Some(reason) = is_unsafe(world, out)? {
         let finding = Diagnostic::new(code!("output-unsafe"), format!("`{out}` cannot be the output folder: {reason}"))
             .note("a build replaces the whole folder")
-            .help("build into a folder of its own, such as `out`");
+            .help("build into a folder of its own: `gitopsc build --out DIR`");
         return Ok(Some(finding));
     }
     newer(world, sources, out)

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{Context, Made};
-use crate::{code, diagnostic::Diagnostic, inventory::Chart, node::Part};
+use crate::{code, diagnostic::Diagnostic, inventory::Chart, node::Part, references::SecretUse};
 
 /// A Helm release, before a delivery writes it.
 #[derive(Clone, Debug)]
@@ -46,7 +46,7 @@ pub fn make(context: &Context<'_>, made: &mut Made) {
     let Some(chart) = &context.unit.facets.chart else { return };
     if let Some(secret) = &chart.credentials {
         let place = context.place("chart/credentials", Part::Value);
-        made.secret_uses.push((context.unit.namespace.clone(), secret.clone(), place));
+        made.secret_uses.push(SecretUse::certain(&context.unit.namespace, secret, place));
     }
     match source(chart) {
         Ok(source) => {
@@ -57,32 +57,64 @@ pub fn make(context: &Context<'_>, made: &mut Made) {
                 post_render: Vec::new(),
             });
         }
-        Err(message) => made.findings.push(
-            Diagnostic::new(code!("chart-incomplete"), format!("the chart of `{}` {message}", context.unit.label()))
-                .at(context.place("chart", Part::Value), "")
-                .help(
-                    "write `{ repo = \"https://…\", name = \"…\", version = \"…\" }`, `{ oci = \"…\", version = \"…\" }` \
-                     or `{ path = \"…\" }`",
-                ),
-        ),
+        Err(Incomplete { what, key, way_out }) => {
+            let missing = context.pointer(&format!("chart/{key}"));
+            let finding =
+                Diagnostic::new(code!("chart-incomplete"), format!("the chart of `{}` {what}", context.unit.label()))
+                    .at(context.root.place_of(&missing, Part::Key), "")
+                    .help(way_out)
+                    .about(context.unit.label())
+                    .follows(missing);
+            let sources = ["oci", "path"].iter().filter(|_| key == "repo");
+            let sources = sources.map(|source| context.pointer(&format!("chart/{source}")));
+            made.findings.push(sources.fold(finding, Diagnostic::follows));
+        }
     }
 }
 
-fn source(chart: &Chart) -> Result<ChartSource, &'static str> {
+/// A folder of this repository as its files name it: no `./` in front, no `/` around.
+pub fn folder_of(path: &str) -> &str {
+    path.trim_start_matches("./").trim_matches('/')
+}
+
+/// What a chart lacks, or has too much.
+struct Incomplete {
+    what: &'static str,
+    /// The key in question.
+    key: &'static str,
+    way_out: &'static str,
+}
+
+fn source(chart: &Chart) -> Result<ChartSource, Incomplete> {
+    let wrong = |what, key, way_out| Err(Incomplete { what, key, way_out });
     match (&chart.repo, &chart.oci, &chart.path, &chart.name, &chart.version) {
         (Some(url), None, None, Some(name), Some(version)) => {
             Ok(ChartSource::Repository { url: url.clone(), name: name.clone(), version: version.clone() })
         }
-        (Some(_), None, None, None, _) => Err("has a repository, but no name"),
-        (Some(_) | None, _, None, _, None) if chart.repo.is_some() || chart.oci.is_some() => Err("has no version"),
+        (Some(_), None, None, None, _) => wrong("has a repository, but no name", "name", "add `name = \"…\"`"),
+        (Some(_), None, None, _, None) | (None, Some(_), None, _, None) => {
+            wrong("has no version", "version", "add `version = \"…\"`: without one Flux takes whatever is newest")
+        }
         (None, Some(url), None, None, Some(version)) => {
             let url = url.strip_prefix("oci://").unwrap_or(url).to_owned();
             Ok(ChartSource::Oci { url, version: version.clone() })
         }
-        (None, None, Some(path), None, None) => Ok(ChartSource::Path(path.trim_matches('/').to_owned())),
-        (None, None, None, ..) => Err("has no source"),
-        (None, None, Some(_), _, _) => Err("has a path, which holds its name and version already"),
-        (None, Some(_), None, Some(_), _) => Err("has a registry, which holds its name already"),
-        _ => Err("has more than one source"),
+        (None, None, Some(path), None, None) => Ok(ChartSource::Path(folder_of(path).to_owned())),
+        (None, None, None, ..) => wrong(
+            "has no source",
+            "repo",
+            "add `repo = \"https://…\"`, or name a chart in a registry with `oci`, or a folder of this repository with `path`",
+        ),
+        (None, None, Some(_), Some(_), _) => {
+            wrong("has a path and a name", "name", "leave `name` away: the chart in the folder has one")
+        }
+        (None, None, Some(_), None, Some(_)) => {
+            wrong("has a path and a version", "version", "leave `version` away: the chart in the folder has one")
+        }
+        (None, Some(_), None, Some(_), _) => {
+            wrong("has a registry and a name", "name", "leave `name` away: `oci` ends with it")
+        }
+        (Some(_), Some(_), ..) => wrong("has two sources", "oci", "keep one of `repo` and `oci`"),
+        (_, _, Some(_), ..) => wrong("has two sources", "path", "keep `path`, or what is fetched"),
     }
 }

@@ -3,7 +3,15 @@
 use serde_json::json;
 
 use super::{Context, Made, Need, What};
-use crate::{code, diagnostic::Diagnostic, node::Part};
+use crate::{code, diagnostic::Diagnostic, inventory::BRINGS, node::Part, plan::is_label};
+
+/// Whether a text is the number or the name of a Service's port (RFC 6335: up to 15 letters, digits and hyphens, one a letter).
+fn is_port(text: &str) -> bool {
+    if text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return text.parse::<u16>().is_ok_and(|port| port > 0);
+    }
+    is_label(text) && text.len() <= 15 && text.bytes().any(|byte| byte.is_ascii_lowercase())
+}
 
 /// Certificate and Ingress.
 pub fn make(context: &Context<'_>, made: &mut Made) {
@@ -37,8 +45,7 @@ pub fn make(context: &Context<'_>, made: &mut Made) {
     }
     let Some(backend) = &unit.facets.backend else { return };
     let at = context.place("backend", Part::Value);
-    let Some((service, port)) =
-        backend.split_once(':').filter(|(service, port)| !service.is_empty() && !port.is_empty())
+    let Some((service, port)) = backend.split_once(':').filter(|(service, port)| is_label(service) && is_port(port))
     else {
         made.findings.push(
             Diagnostic::new(code!("backend-malformed"), format!("backend `{backend}` is not `service:port`"))
@@ -48,14 +55,23 @@ pub fn make(context: &Context<'_>, made: &mut Made) {
         return;
     };
     let Some(class) = class else {
-        made.findings.push(
-            Diagnostic::new(
-                code!("ingress-class-unknown"),
-                format!("the Ingress of `{}` has no class: {}", unit.label(), classes(context)),
-            )
-            .at(at, "")
-            .help("name it with `ingress-class = \"…\"`, or let a service say `provides = [\"ingressclass/…\"]`"),
-        );
+        let known = known_classes(context);
+        let way_out = match known.first() {
+            Some(known) => format!("choose one: `ingress-class = \"{known}\"`"),
+            None => "add an ingress controller; if its chart is not known here, let its service say \
+                     `provides = [\"ingressclass/nginx\"]`"
+                .to_owned(),
+        };
+        let finding = Diagnostic::new(
+            code!("ingress-class-unknown"),
+            format!("the Ingress of `{}` has no class: {}", unit.label(), classes(&known)),
+        )
+        .at(at, "")
+        .help(way_out)
+        .follows(BRINGS);
+        // Where there is no class at all, that is one fault, however many hosts there are.
+        let finding = if known.is_empty() { finding.breaks("ingressclass/").follows("ingressclass/") } else { finding };
+        made.findings.push(finding);
         return;
     };
     let port = port.parse::<u16>().map_or_else(|_| json!({ "name": port }), |number| json!({ "number": number }));
@@ -79,15 +95,14 @@ pub fn make(context: &Context<'_>, made: &mut Made) {
     made.object("ingress.yaml", context.pointer("backend"), ingress);
 }
 
-fn classes(context: &Context<'_>) -> String {
-    let known: Vec<String> = context
-        .plan
-        .providers
-        .keys()
-        .filter_map(|capability| capability.strip_prefix("ingressclass/"))
-        .map(|class| format!("`{class}`"))
-        .collect();
-    if known.is_empty() { "no service brings one".into() } else { format!("services bring {}", known.join(", ")) }
+fn known_classes<'c>(context: &Context<'c>) -> Vec<&'c str> {
+    let plan = context.plan;
+    plan.providers.keys().filter_map(|capability| capability.strip_prefix("ingressclass/")).collect()
+}
+
+fn classes(known: &[&str]) -> String {
+    let quoted: Vec<String> = known.iter().map(|class| format!("`{class}`")).collect();
+    if quoted.is_empty() { "no service brings one".into() } else { format!("services bring {}", quoted.join(", ")) }
 }
 
 fn certificate(context: &Context<'_>, made: &mut Made) {
@@ -95,13 +110,22 @@ fn certificate(context: &Context<'_>, made: &mut Made) {
     let Some(host) = &unit.host else { return };
     let place = context.place("host", Part::Value);
     let Some(issuer) = &host.issuer else {
+        let way_out = match context.inventory.issuers.keys().next() {
+            Some(known) => format!("add `[tls]` with `issuer = \"{known}\"`"),
+            None => {
+                "add `[tls]` with `issuer = \"…\"`: a name in `[issuers]`, or a ClusterIssuer that a service `provides`"
+                    .to_owned()
+            }
+        };
         made.findings.push(
             Diagnostic::new(
                 code!("issuer-missing"),
                 format!("host `{}` has nobody to issue its certificate", host.fqdn),
             )
             .at(place, "")
-            .help("add `[tls]` with `issuer = \"…\"`, a name in `[issuers]`"),
+            .help(way_out)
+            .breaks("/tls/issuer")
+            .follows("/tls/issuer"),
         );
         return;
     };
@@ -111,7 +135,7 @@ fn certificate(context: &Context<'_>, made: &mut Made) {
         place,
         otherwise: Some(format!("the issuer `{issuer}`")),
     });
-    made.secrets.push(host.tls_secret.clone());
+    made.secrets.push((unit.namespace.clone(), host.tls_secret.clone()));
     let certificate = json!({
         "apiVersion": "cert-manager.io/v1",
         "kind": "Certificate",

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{Context, Made};
 use crate::{
     code,
-    diagnostic::Diagnostic,
+    diagnostic::{Diagnostic, nearest},
     node::{Part, escape},
     plan::Makes,
 };
@@ -19,11 +19,7 @@ pub fn make(context: &Context<'_>, made: &mut Made) {
         let pointer = format!("/issuers/{}", escape(name));
         let Some(solver) = solver(context, &issuer.solver) else {
             let place = context.root.place_of(&format!("{pointer}/solver"), Part::Value);
-            made.findings.push(
-                Diagnostic::new(code!("solver-unknown"), format!("issuer `{name}` has no solver `{}`", issuer.solver))
-                    .at(place, "")
-                    .help(format!("write it in `templates/solvers/{}.yaml.j2`, or use `http01`", issuer.solver)),
-            );
+            made.findings.push(solver_unknown(context, name, &issuer.solver, place));
             continue;
         };
         let server = match issuer.acme.as_str() {
@@ -53,6 +49,16 @@ pub fn make(context: &Context<'_>, made: &mut Made) {
             "spec": { "acme": acme },
         });
         made.object(format!("{name}.issuer.yaml"), pointer, object);
+    }
+}
+
+fn solver_unknown(context: &Context<'_>, issuer: &str, solver: &str, place: crate::source::Place) -> Diagnostic {
+    let finding =
+        Diagnostic::new(code!("solver-unknown"), format!("issuer `{issuer}` has no solver `{solver}`")).at(place, "");
+    let known = context.solvers.keys().map(String::as_str).chain(["http01"]);
+    match nearest(solver, known) {
+        Some(near) => finding.edit(place, format!("\"{near}\""), format!("did you mean `{near}`?")),
+        None => finding.help(format!("write it in `templates/solvers/{solver}.yaml.j2`, or use `http01`")),
     }
 }
 

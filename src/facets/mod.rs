@@ -10,8 +10,7 @@ mod tofu;
 
 use serde_json::Value;
 
-pub use chart::{ChartSource, Release};
-pub use tofu::namespace as tofu_namespace;
+pub use chart::{ChartSource, Release, folder_of};
 
 use crate::{
     compile::SealedStore,
@@ -19,6 +18,7 @@ use crate::{
     inventory::Inventory,
     node::{Node, Part},
     plan::{Plan, Unit, UnitId},
+    references::SecretUse,
     source::Place,
 };
 
@@ -65,10 +65,10 @@ pub struct Made {
     pub release: Option<Release>,
     /// What must be there first.
     pub needs: Vec<Need>,
-    /// Secrets that come to be in the unit's namespace.
-    pub secrets: Vec<String>,
-    /// Secrets that its objects use: namespace, name, place.
-    pub secret_uses: Vec<(String, String, Place)>,
+    /// Secrets that come to be, as namespace and name.
+    pub secrets: Vec<(String, String)>,
+    /// Secrets that are used, as namespace, name and place.
+    pub secret_uses: Vec<SecretUse>,
     /// What is wrong.
     pub findings: Vec<Diagnostic>,
 }

@@ -15,16 +15,25 @@ use crate::{
 pub fn make(context: &Context<'_>, made: &mut Made) {
     for (name, secret) in &context.unit.facets.secrets {
         let pointer = context.pointer(&format!("secrets/{}", escape(name)));
-        made.secrets.push(name.clone());
+        made.secrets.push((context.unit.namespace.clone(), name.clone()));
         match (secret.sealed.is_empty(), secret.external.is_empty()) {
             (false, true) => sealed(context, made, name, secret, &pointer),
             (true, false) => external(context, made, name, secret, &pointer),
             (both_empty, _) => {
                 let wrong = if both_empty { "has no keys" } else { "is both sealed and external" };
+                let is_made = secret.generate.is_some() || secret.store.is_some() || secret.path.is_some();
+                let help = match (both_empty, is_made) {
+                    (true, true) => "name the keys that External Secrets provides: `external = [\"…\"]`",
+                    (true, false) => {
+                        "name its keys: `sealed = [\"…\"]` if you seal them, `external = [\"…\"]` if External Secrets provides them"
+                    }
+                    (false, _) => "make it two Secrets: one with the keys of `sealed`, one with those of `external`",
+                };
                 made.findings.push(
                     Diagnostic::new(code!("secret-keys"), format!("Secret `{name}` {wrong}"))
                         .at(context.root.place_of(&pointer, Part::Key), "")
-                        .help("name its keys in either `sealed = [\"…\"]` or `external = [\"…\"]`"),
+                        .help(help)
+                        .about(format!("Secret:{}/{name}", context.unit.namespace)),
                 );
             }
         }
@@ -46,7 +55,10 @@ fn sealed(context: &Context<'_>, made: &mut Made, name: &str, secret: &SecretEnt
                 format!("Secret `{name}` is sealed, but nothing says for which cluster"),
             )
             .at(place, "")
-            .help("add `[sealing]` with `cert = \"certs/sealed-secrets.pem\"`, then `gitopsc cert pin`"),
+            .help("fetch the certificate: `kubeseal --fetch-cert > certs/sealed-secrets.pem`")
+            .help("add `[sealing]` with `cert = \"certs/sealed-secrets.pem\"`, and pin its key: `gitopsc cert pin`")
+            .breaks("/sealing")
+            .follows("/sealing"),
         );
         return;
     }
@@ -125,7 +137,10 @@ fn external(context: &Context<'_>, made: &mut Made, name: &str, secret: &SecretE
             made.findings.push(
                 Diagnostic::new(code!("store-unknown"), format!("nothing says where Secret `{name}` is fetched from"))
                     .at(place, "")
-                    .help("name a `store`, or `generate` the value; a service brings one with `provides = [\"clustersecretstore/…\"]`"),
+                    .note(stores(context))
+                    .help(
+                        "name a store with `store = \"…\"`, or let the value be made: `generate = \"alphanumeric:32\"`",
+                    ),
             );
             return;
         };
@@ -153,6 +168,16 @@ fn external(context: &Context<'_>, made: &mut Made, name: &str, secret: &SecretE
         "spec": spec,
     }));
     made.files.push(super::MadeFile { name: format!("{name}.external.yaml"), pointer: pointer.to_owned(), objects });
+}
+
+fn stores(context: &Context<'_>) -> String {
+    let known = context.plan.providers.keys().filter_map(|capability| capability.strip_prefix("clustersecretstore/"));
+    let known: Vec<String> = known.map(|store| format!("`{store}`")).collect();
+    if known.is_empty() {
+        "no service brings a store; one does with `provides = [\"clustersecretstore/…\"]`".into()
+    } else {
+        format!("services bring more than one store: {}", known.join(", "))
+    }
 }
 
 /// The Password generator of `alphanumeric:32` (External Secrets 1.3: `generators.external-secrets.io/v1alpha1`).

@@ -3,13 +3,7 @@
 use serde_json::json;
 
 use super::{Context, Made, Need, What};
-use crate::{
-    code,
-    diagnostic::Diagnostic,
-    inventory::Inventory,
-    node::Part,
-    plan::{Makes, Plan},
-};
+use crate::{code, diagnostic::Diagnostic, inventory::BRINGS, node::Part, plan::Makes, references::SecretUse};
 
 const GROUP: &str = "api/infra.contrib.fluxcd.io";
 
@@ -35,7 +29,8 @@ pub fn make(context: &Context<'_>, made: &mut Made) {
     }
     let (source_namespace, source_name) =
         context.inventory.flux.source.split_once('/').unwrap_or(("flux-system", "flux-system"));
-    let namespace = namespace(context.plan, context.inventory);
+    let controller = context.plan.provider(GROUP).map(|id| context.plan.units[id].namespace.clone());
+    let namespace = controller.unwrap_or_else(|| source_namespace.to_owned());
     let mut spec = json!({
         "interval": crate::plan::duration::write(unit.interval),
         "path": format!("./{}", crate::delivery::below_repository(&context.inventory.repo.path, &tofu.dir)),
@@ -45,15 +40,13 @@ pub fn make(context: &Context<'_>, made: &mut Made) {
         spec["approvePlan"] = json!("auto");
     }
     if let Some(secret) = &tofu.vars_from {
-        let at = match pointer.strip_suffix("/sso/tofu") {
-            Some(service) => format!("{service}/sso/vars-from"),
-            None => format!("{pointer}/vars-from"),
-        };
-        let at = context.root.place_of(&at, Part::Value);
-        made.secret_uses.push((namespace.to_owned(), secret.clone(), at));
+        let at = pointer.strip_suffix("/sso/tofu").map_or_else(|| pointer.clone(), |service| format!("{service}/sso"));
+        let place = context.root.place_of(&format!("{at}/vars-from"), Part::Value);
+        made.secret_uses.push(SecretUse::certain(&namespace, secret, place));
         spec["varsFrom"] = json!([{ "kind": "Secret", "name": secret }]);
     }
     if let Some(secret) = &tofu.writes {
+        made.secrets.push((namespace.clone(), secret.clone()));
         spec["writeOutputsToSecret"] = json!({ "name": secret });
     }
     let object = json!({
@@ -65,23 +58,26 @@ pub fn make(context: &Context<'_>, made: &mut Made) {
     made.object("terraform.yaml", pointer, object);
 }
 
-/// Where Terraform objects lie, and with them the Secrets they read and write: beside the controller, whose runner may read them there.
-pub fn namespace<'p>(plan: &'p Plan, inventory: &'p Inventory) -> &'p str {
-    let source = inventory.flux.source.split_once('/').map_or("flux-system", |(namespace, _)| namespace);
-    plan.provider(GROUP).map_or(source, |id| &plan.units[id].namespace)
-}
-
 fn identity(context: &Context<'_>, made: &mut Made, place: crate::source::Place) {
     let Some((name, id)) = context.plan.only("identity/") else {
-        made.findings.push(
-            Diagnostic::new(
-                code!("identity-unknown"),
-                format!("single sign-on of `{}` has no identity service", context.unit.service),
+        let providers = context.plan.providers.keys();
+        let known: Vec<String> =
+            providers.filter(|name| name.starts_with("identity/")).map(|name| format!("`{name}`")).collect();
+        let (wrong, way_out) = if known.is_empty() {
+            (
+                "has no identity service".to_owned(),
+                "let the service that people sign in to say `provides = [\"identity/…\"]`; the charts `authentik` and `keycloak` bring it",
             )
-            .at(place, "")
-            .help(
-                "let exactly one service say `provides = [\"identity/…\"]`; the chart `authentik` brings it by itself",
-            ),
+        } else {
+            (format!("has several identity services: {}", known.join(", ")), "there can be one in a cluster")
+        };
+        made.findings.push(
+            Diagnostic::new(code!("identity-unknown"), format!("single sign-on of `{}` {wrong}", context.unit.service))
+                .at(place, "")
+                .help(way_out)
+                .breaks("identity/")
+                .follows("identity/")
+                .follows(BRINGS),
         );
         return;
     };

@@ -13,7 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use read::{Reading, read};
+pub use read::{BRINGS, Reading, follow_unreadable, read};
 pub use reference::reference;
 pub use schema::schema;
 

@@ -26,6 +26,8 @@ pub struct Reading {
     pub inventory: Option<Inventory>,
     /// The profile that was applied.
     pub profile: Option<String>,
+    /// Stretches of the text that a syntax error makes doubtful.
+    pub unreadable: Vec<Span>,
     /// Everything wrong with its form.
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -34,6 +36,7 @@ pub struct Reading {
 pub fn read(source: SourceId, text: &str, profile: Option<&str>) -> Reading {
     let mut diagnostics = Vec::new();
     let mut root = syntax(source, text, &mut diagnostics);
+    let unreadable = unreadable(text, &mut diagnostics);
     let profile = match profile {
         Some(name) => Some(name.to_owned()),
         None => root.get("profile").and_then(Node::as_str).map(str::to_owned),
@@ -42,28 +45,176 @@ pub fn read(source: SourceId, text: &str, profile: Option<&str>) -> Reading {
         overlay(&mut root, name, &mut diagnostics);
     }
     let mut value = root.to_json();
-    structure(&root, &mut value, &mut diagnostics);
+    structure(&root, text, &mut value, &mut diagnostics);
+    follow_unreadable(source, &unreadable, &mut diagnostics);
     let inventory = serde_json::from_value(value).ok();
-    Reading { root, inventory, profile, diagnostics }
+    Reading { root, inventory, profile, unreadable, diagnostics }
+}
+
+/// The stretches of text that a syntax error makes doubtful: its line, on to the next table if the error is in a table's
+/// name or goes on in later lines. Of several errors in one stretch only the first is kept: the others come from it.
+fn unreadable(text: &str, diagnostics: &mut Vec<Diagnostic>) -> Vec<Span> {
+    let mut stretches: Vec<Span> = Vec::new();
+    let all = std::mem::take(diagnostics);
+    for finding in all {
+        let Some(start) = finding.labels.first().map(|label| label.place.span.start as usize) else { continue };
+        let line = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
+        // A table's name that is itself at fault did not end the stretch before it.
+        if stretches.last().is_some_and(|stretch| line <= stretch.end as usize) {
+            if finding.code == code!("toml-syntax") {
+                let end = next_table(text, start);
+                let stretch = stretches.last_mut().expect("it was looked at above");
+                *stretch = Span::new(stretch.start as usize, end);
+            } else {
+                diagnostics.push(finding);
+            }
+            continue;
+        }
+        if finding.code != code!("toml-syntax") {
+            diagnostics.push(finding);
+            continue;
+        }
+        let is_alone = finding.edit.is_some();
+        let end = if is_alone { line_end(text, start).saturating_sub(1) } else { next_table(text, start) };
+        stretches.push(Span::new(line, end));
+        diagnostics.push(finding.breaks(UNREADABLE).breaks(format!("{UNREADABLE}:{line}")));
+    }
+    let first_errors = diagnostics.iter_mut().filter(|finding| finding.code == code!("toml-syntax"));
+    for (finding, stretch) in first_errors.zip(&stretches) {
+        // Tables that begin in the stretch may be lost: whoever names them does so rightly.
+        let tables = text[stretch.range()].lines().filter(|line| line.starts_with('['));
+        let lost = tables.map(|line| format!("/{}", line.trim().trim_matches(['[', ']']).replace('.', "/")));
+        finding.breaks.extend(lost.flat_map(|table| {
+            if table.starts_with("/services/") { vec![table, BRINGS.to_owned()] } else { vec![table] }
+        }));
+    }
+    stretches
+}
+
+/// What a broken piece of text breaks: any key may be missing because of it.
+const UNREADABLE: &str = "the text of the inventory";
+
+fn line_end(text: &str, at: usize) -> usize {
+    text[at..].find('\n').map_or(text.len(), |newline| at + newline + 1)
+}
+
+/// Where the next table begins after the line at this offset.
+fn next_table(text: &str, at: usize) -> usize {
+    let from = line_end(text, at);
+    if text[from..].starts_with('[') {
+        return from;
+    }
+    text[from..].find("\n[").map_or(text.len(), |newline| from + newline + 1)
+}
+
+/// What is wrong in a doubtful stretch, and a key that is missing anywhere, follows from the syntax error.
+pub fn follow_unreadable(inventory: SourceId, unreadable: &[Span], diagnostics: &mut [Diagnostic]) {
+    if unreadable.is_empty() {
+        return;
+    }
+    for finding in diagnostics.iter_mut().filter(|finding| finding.code != code!("toml-syntax")) {
+        let place = finding.labels.first().map(|label| label.place).filter(|place| place.source == inventory);
+        let Some(start) = place.map(|place| place.span.start) else { continue };
+        if finding.code == code!("key-missing") {
+            finding.follows.push(UNREADABLE.to_owned());
+        } else if let Some(stretch) = unreadable.iter().find(|stretch| stretch.start <= start && start < stretch.end) {
+            finding.follows.push(format!("{UNREADABLE}:{}", stretch.start));
+        }
+    }
 }
 
 /// TOML text to nodes. After a syntax error the rest is still read, but only the first error of a line is shown.
 fn syntax(source: SourceId, text: &str, diagnostics: &mut Vec<Diagnostic>) -> Node {
     let (table, errors) = DeTable::parse_recoverable(text);
     let mut last_line = None;
+    let mut twice = Vec::new();
     for error in errors {
         let span = error.span().unwrap_or(0..0);
         let line = text[..span.start.min(text.len())].matches('\n').count();
         if last_line.replace(line) == Some(line) {
             continue;
         }
-        let place = crate::source::Place { source, span: Span::new(span.start, span.end) };
+        let span = Span::new(span.start, span.end);
         let message = error.message().lines().next().unwrap_or("this is not TOML").to_owned();
-        let code = if message.starts_with("duplicate key") { code!("key-twice") } else { code!("toml-syntax") };
-        diagnostics.push(Diagnostic::new(code, lower_first(&message)).at(place, ""));
+        if message.starts_with("duplicate key") {
+            twice.push(span);
+            continue;
+        }
+        let place = crate::source::Place { source, span };
+        let finding = Diagnostic::new(code!("toml-syntax"), lower_first(&message)).at(place, "");
+        diagnostics.push(plainly(finding, source, text));
     }
     let whole = Span::new(0, text.len());
-    Node::new(source, whole, Kind::Map(entries(source, table.get_ref(), diagnostics)))
+    let root = Node::new(source, whole, Kind::Map(entries(source, table.get_ref(), diagnostics)));
+    diagnostics.extend(twice.into_iter().map(|span| key_twice(source, text, &root, span)));
+    root
+}
+
+/// A key or a table that was written before.
+fn key_twice(source: SourceId, text: &str, root: &Node, again: Span) -> Diagnostic {
+    let place = |span| crate::source::Place { source, span };
+    let written = &text[again.start as usize..again.end as usize];
+    let line = text[..again.start as usize].rfind('\n').map_or(0, |newline| newline + 1);
+    let header = text[line..].split_inclusive(']').next().filter(|header| header.starts_with('['));
+    let (message, first, help) = match header {
+        Some(header) => {
+            let first = text[..line].find(header).map(|start| start + header.rfind(written).unwrap_or_default());
+            let first = first.map(|start| Span::new(start, start + written.len()));
+            (format!("table `{header}` begins twice"), first, "write all its keys below one header")
+        }
+        None => {
+            let mut keys = Vec::new();
+            spans_of_key(root, written.trim_matches(['"', '\'']), &mut keys);
+            let first = keys.into_iter().filter(|span| span.end <= again.start).max();
+            (format!("key `{written}` stands twice in one table"), first, "keep one of the two")
+        }
+    };
+    let finding = Diagnostic::new(code!("key-twice"), message).at(place(again), "again here").help(help);
+    match first {
+        Some(first) => finding.at(place(first), "first here"),
+        None => finding,
+    }
+}
+
+fn spans_of_key(node: &Node, key: &str, spans: &mut Vec<Span>) {
+    for entry in node.entries() {
+        if entry.key == key {
+            spans.push(entry.key_place.span);
+        }
+        spans_of_key(&entry.value, key, spans);
+    }
+    node.items().iter().for_each(|item| spans_of_key(item, key, spans));
+}
+
+/// A syntax error in plain words, where the parser's own are about its grammar.
+fn plainly(mut finding: Diagnostic, source: SourceId, text: &str) -> Diagnostic {
+    let place = finding.labels[0].place;
+    let message = finding.message.as_str();
+    let is_word = ["invalid float", "invalid integer", "invalid boolean", "string values must be quoted"];
+    if is_word.iter().any(|start| message.starts_with(start)) {
+        let ends = |symbol: char| symbol.is_whitespace() || ",]}#=[{\"'".contains(symbol);
+        let at = (place.span.start as usize).min(text.len());
+        let start = text[..at].rfind(ends).map_or(0, |index| index + 1);
+        let end = text[at..].find(ends).map_or(text.len(), |index| at + index);
+        let word = &text[start..end];
+        let is_value = text[..start].trim_end().ends_with(['=', ',', '[']);
+        if is_value && !word.is_empty() {
+            let place = crate::source::Place { source, span: Span::new(start, end) };
+            let message = format!("`{word}` is neither a number nor `true` or `false`, and a text stands in quotes");
+            return Diagnostic::new(finding.code, message).at(place, "").edit(place, format!("\"{word}\""), "quote it");
+        }
+    }
+    let (plain, help) = match message {
+        "invalid basic string, expected `\"`" => ("this text has no closing `\"`", "close it in the line it begins in"),
+        "unclosed table, expected `]`" => ("the name of this table has no closing `]`", "write `[table.name]`"),
+        "key with no value, expected `=`" => ("this key has no value", "write `key = value`"),
+        other => {
+            finding.message = other.trim_end_matches(", expected nothing").to_owned();
+            return finding;
+        }
+    };
+    finding.message = plain.to_owned();
+    finding.help(help)
 }
 
 fn entries(source: SourceId, table: &DeTable<'_>, diagnostics: &mut Vec<Diagnostic>) -> Vec<Entry> {
@@ -129,6 +280,9 @@ fn overlay(root: &mut Node, name: &str, diagnostics: &mut Vec<Diagnostic>) {
         let mut finding =
             Diagnostic::new(code!("profile-unknown"), format!("there is no profile `{name}`")).at(place, "");
         finding = match nearest(name, known.iter().copied()) {
+            Some(near) if root.get("profile").is_some_and(|written| written.place == place) => {
+                finding.edit(place, format!("\"{near}\""), format!("did you mean `{near}`?"))
+            }
             Some(near) => finding.help(format!("did you mean `{near}`?")),
             None if known.is_empty() => finding.help(format!("add a table `[profiles.{name}]`")),
             None => finding.help(format!("known profiles: {}", quoted_list(&known))),
@@ -154,7 +308,7 @@ fn lay(under: &mut Node, over: Node) {
 }
 
 /// Judges the form and drops what is wrong from `value`, until what is left has the form of an inventory.
-fn structure(root: &Node, value: &mut Value, diagnostics: &mut Vec<Diagnostic>) {
+fn structure(root: &Node, text: &str, value: &mut Value, diagnostics: &mut Vec<Diagnostic>) {
     // A dropped element can leave its parent incomplete, which then is dropped too: each round removes at least one element.
     for round in 0.. {
         let faults: Vec<Fault> = validator().iter_errors(value).flat_map(|error| faults(&error)).collect();
@@ -163,7 +317,17 @@ fn structure(root: &Node, value: &mut Value, diagnostics: &mut Vec<Diagnostic>) 
         }
         let mut dropped: Vec<String> = faults.iter().map(|fault| fault.pointer.clone()).collect();
         if round == 0 {
-            diagnostics.extend(faults.iter().map(|fault| fault.diagnostic(root).breaks(fault.pointer.clone())));
+            diagnostics.extend(faults.iter().map(|fault| fault.breaking(fault.diagnostic(root, text))));
+        } else {
+            // What was dropped before made this incomplete: it is that finding's doing.
+            for pointer in &dropped {
+                let inside = format!("{pointer}/");
+                for finding in diagnostics.iter_mut() {
+                    if finding.breaks.iter().any(|broken| broken.starts_with(&inside)) {
+                        finding.breaks.push(pointer.clone());
+                    }
+                }
+            }
         }
         // Later items of a list first, so that pointers keep their meaning.
         dropped.sort_by_cached_key(|pointer| {
@@ -194,7 +358,7 @@ struct Fault {
 
 enum Wrong {
     UnknownKey { key: String, known: Vec<String> },
-    MissingKey { key: String },
+    MissingKey { key: String, about: String },
     Type { expected: String },
     Value { message: String, known: Vec<String> },
 }
@@ -214,7 +378,8 @@ fn faults(error: &jsonschema::ValidationError<'_>) -> Vec<Fault> {
         }
         ValidationErrorKind::Required { property } => {
             let key = property.as_str().unwrap_or_default().to_owned();
-            vec![Fault { pointer, wrong: Wrong::MissingKey { key } }]
+            let about = description(error.schema_path().as_str(), &key);
+            vec![Fault { pointer, wrong: Wrong::MissingKey { key, about } }]
         }
         ValidationErrorKind::Type { kind } => {
             let expected = match kind {
@@ -245,6 +410,16 @@ fn known_keys(schema_path: &str) -> Vec<String> {
     properties.map(|properties| properties.keys().cloned().collect()).unwrap_or_default()
 }
 
+/// What the schema says about a key beside this path: a sentence, as if it went on after a colon.
+fn description(schema_path: &str, key: &str) -> String {
+    let whole = schema();
+    let parent = schema_path.rsplit_once('/').map_or("", |(parent, _)| parent);
+    let property = follow(&whole, parent).and_then(|found| found.get("properties")?.get(key));
+    let text = property.and_then(|found| found.get("description")).and_then(Value::as_str).unwrap_or_default();
+    let text = text.split_inclusive(['.', '\n']).next().unwrap_or_default().trim();
+    text.strip_suffix('.').map(lower_first).unwrap_or_default()
+}
+
 /// The words that a choice at this path of the schema offers.
 fn constants(schema_path: &str) -> Vec<String> {
     let whole = schema();
@@ -271,7 +446,23 @@ fn follow<'s>(whole: &'s Value, path: &str) -> Option<&'s Value> {
 }
 
 impl Fault {
-    fn diagnostic(&self, root: &Node) -> Diagnostic {
+    /// Says what is left undefined: what is dropped, and what a misspelt key would have said.
+    fn breaking(&self, finding: Diagnostic) -> Diagnostic {
+        let mut broken = vec![self.pointer.clone()];
+        if let Wrong::UnknownKey { key, known } = &self.wrong
+            && let Some(near) = nearest(key, known.iter().map(String::as_str))
+        {
+            let parent = self.pointer.rsplit_once('/').map_or("", |(parent, _)| parent);
+            broken.push(format!("{parent}/{}", escape(near)));
+        }
+        broken.retain(|pointer| !pointer.is_empty());
+        if broken.iter().any(|pointer| brings_something(pointer)) {
+            broken.push(BRINGS.to_owned());
+        }
+        broken.into_iter().fold(finding, Diagnostic::breaks)
+    }
+
+    fn diagnostic(&self, root: &Node, text: &str) -> Diagnostic {
         let parent = self.pointer.rsplit_once('/').map_or("", |(parent, _)| parent);
         match &self.wrong {
             Wrong::UnknownKey { key, known } => {
@@ -286,15 +477,27 @@ impl Fault {
                     }
                 }
             }
-            Wrong::MissingKey { key } => {
+            Wrong::MissingKey { key, about } => {
                 let place = root.place_of(&self.pointer, Part::Key);
                 let place = if self.pointer.is_empty() {
                     crate::source::Place { span: Span::new(0, 0), ..place }
                 } else {
                     place
                 };
+                let example = if self.pointer.is_empty() && key != "schema" {
+                    format!("a table `[{key}]`")
+                } else if key == "schema" {
+                    "`schema = 1`".to_owned()
+                } else {
+                    format!("`{key} = …`")
+                };
+                // What follows a second colon is detail.
+                let about = about.split(": ").next().unwrap_or_default();
+                let about = if about.is_empty() || key == "schema" { String::new() } else { format!(": {about}") };
                 Diagnostic::new(code!("key-missing"), format!("{} lacks the key `{key}`", thing(&self.pointer)))
                     .at(place, "")
+                    .help(format!("add {example}{about}"))
+                    .follows(format!("{}/{}", self.pointer, escape(key)))
             }
             Wrong::Type { expected } => {
                 let node = root.pointer(&self.pointer);
@@ -305,11 +508,29 @@ impl Fault {
                     "array" => "list",
                     other => other,
                 };
-                Diagnostic::new(
+                let finding = Diagnostic::new(
                     code!("value-type"),
                     format!("{} is {}, where {} belongs", thing(&self.pointer), article(found), article(expected)),
                 )
-                .at(place, format!("{} belongs here", article(expected)))
+                .at(place, "");
+                let written = text.get(place.span.range()).unwrap_or_default();
+                match (node.map(|node| &node.kind), expected) {
+                    (Some(Kind::String(_) | Kind::Number(_) | Kind::Bool(_)), "list") => {
+                        finding.edit(place, format!("[{written}]"), "a list stands in brackets, also with one item")
+                    }
+                    (Some(Kind::Number(_) | Kind::Bool(_)), "string") => {
+                        finding.edit(place, format!("\"{written}\""), "a text stands in quotes")
+                    }
+                    (Some(Kind::String(word)), "integer" | "boolean")
+                        if word.parse::<i64>().is_ok() || word.parse::<bool>().is_ok() =>
+                    {
+                        finding.edit(place, word, format!("{} stands without quotes", article(expected)))
+                    }
+                    (_, "table") => {
+                        finding.help("a table is written `{ key = value, … }`, or under a heading of its own")
+                    }
+                    _ => finding,
+                }
             }
             Wrong::Value { message, known } => {
                 let place = root.place_of(&self.pointer, Part::Value);
@@ -331,6 +552,22 @@ impl Fault {
                 }
             }
         }
+    }
+}
+
+/// What findings break that leave open who brings something into the cluster.
+pub const BRINGS: &str = "brings";
+
+/// Whether a service or owner without this may bring less than it should.
+fn brings_something(pointer: &str) -> bool {
+    let steps: Vec<&str> = pointer.split('/').skip(1).collect();
+    match steps.as_slice() {
+        ["services" | "owners", _] | ["owners", _, "owns", ..] => true,
+        ["services", _, inner @ ..] => {
+            let inner = if inner.first() == Some(&"phases") { inner.get(2..).unwrap_or_default() } else { inner };
+            matches!(inner, ["chart"] | ["chart", "name" | "oci" | "path"] | ["provides", ..])
+        }
+        _ => false,
     }
 }
 

@@ -74,6 +74,11 @@ fn items_of<'n>(document: &'n Node, kind: Option<&str>) -> Option<&'n [Node]> {
     kind.filter(|kind| kind.ends_with("List")).and(items).map(Node::items)
 }
 
+/// One field of one map in one text: a misspelt field is missing under its right name as well, which is not a second fault.
+fn field_of(node: &Node, name: &str) -> String {
+    format!("field {name} of {:?}", node.place)
+}
+
 /// `Kind.group:namespace/name`, as findings name objects.
 fn subject(document: &Node, group: &str, kind: Option<&str>) -> String {
     let mut subject = kind.unwrap_or("object").to_owned();
@@ -430,7 +435,7 @@ impl<'n> Walk<'n> {
             choices.iter().map(|choice| format!("`{choice}`")).collect::<Vec<_>>().join(", ")
         );
         self.found.push(match meant {
-            Some(meant) => finding.edit(node.place, meant, format!("did you mean `{meant}`?")).help(all),
+            Some(meant) => finding.help(all).edit(node.place, meant, format!("did you mean `{meant}`?")),
             None => finding.help(all),
         });
     }
@@ -470,7 +475,7 @@ impl<'n> Walk<'n> {
                 (Some(field), _) => self.entry(field, entry),
                 (None, Others::Each(each)) => self.entry(each, entry),
                 (None, Others::Anything) => {}
-                (None, Others::Nothing) => self.unknown_field(fields, entry),
+                (None, Others::Nothing) => self.unknown_field(fields, entry, node),
             }
             self.path.pop();
         }
@@ -507,16 +512,19 @@ impl<'n> Walk<'n> {
         let field = self.path_to(name);
         let message = format!("`{field}` is missing");
         let finding = Diagnostic::new(code!("manifest-field-missing"), message).at(place, "");
-        self.found.push(finding.help(format!("a {} cannot be without it", self.kind)));
+        let finding = finding.help(format!("add `{name}`: a {} cannot be without it", self.kind));
+        self.found.push(finding.follows(field_of(node, name)));
     }
 
-    fn unknown_field(&mut self, fields: &Fields, entry: &Entry) {
+    fn unknown_field(&mut self, fields: &Fields, entry: &Entry, node: &Node) {
         let message = format!("`{}` is not a field of {}", self.path_text(), self.kind);
         let finding = Diagnostic::new(code!("manifest-field-unknown"), message).at(entry.key_place, "");
         let known = fields.known.keys().map(String::as_str);
         let same_letters = fields.known.keys().find(|name| name.eq_ignore_ascii_case(&entry.key)).map(String::as_str);
         self.found.push(match same_letters.or_else(|| nearest(&entry.key, known)) {
-            Some(meant) => finding.edit(entry.key_place, meant, format!("did you mean `{meant}`?")),
+            Some(meant) => {
+                finding.edit(entry.key_place, meant, format!("did you mean `{meant}`?")).breaks(field_of(node, meant))
+            }
             None if fields.known.is_empty() => finding.help("nothing can be written here"),
             None if fields.known.len() <= 12 => {
                 let known: Vec<String> = fields.known.keys().map(|name| format!("`{name}`")).collect();

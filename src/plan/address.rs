@@ -9,6 +9,7 @@ use crate::{
     diagnostic::{Diagnostic, nearest},
     inventory::{Inventory, Role, VipHolder},
     node::{Node, Part, escape},
+    source::{Place, Span},
 };
 
 /// Every address the inventory writes, with the pointer it is written at.
@@ -84,9 +85,27 @@ impl IpRange {
         ip.is_ipv4() == self.first.is_ipv4() && self.first <= ip && ip <= self.last
     }
 
+    /// What is left of it without another one: nothing, one range or two.
+    pub fn without(self, other: IpRange) -> Vec<IpRange> {
+        if !self.overlaps(other) {
+            return vec![self];
+        }
+        let before = (self.first < other.first).then(|| IpRange { first: self.first, last: step(other.first, -1) });
+        let after = (other.last < self.last).then(|| IpRange { first: step(other.last, 1), last: self.last });
+        before.into_iter().chain(after).collect()
+    }
+
     /// Whether two ranges share an address.
     pub fn overlaps(self, other: IpRange) -> bool {
         self.first.is_ipv4() == other.first.is_ipv4() && self.first <= other.last && other.first <= self.last
+    }
+}
+
+/// The next address, or the one before it.
+fn step(ip: IpAddr, by: i8) -> IpAddr {
+    match ip {
+        IpAddr::V4(ip) => IpAddr::V4(u32::from(ip).wrapping_add_signed(by.into()).into()),
+        IpAddr::V6(ip) => IpAddr::V6(u128::from(ip).wrapping_add_signed(by.into()).into()),
     }
 }
 
@@ -114,7 +133,7 @@ impl Pool {
 impl Addresses {
     /// Parses every address of the inventory; what is malformed is reported and left out.
     pub fn read(inventory: &Inventory, root: &Node, diagnostics: &mut Vec<Diagnostic>) -> Addresses {
-        let mut reader = Reader { root, diagnostics };
+        let mut reader = Reader { root, part: None, diagnostics };
         let mut addresses = Addresses::default();
         for (name, network) in &inventory.networks {
             let at = format!("/networks/{}", escape(name));
@@ -134,8 +153,15 @@ impl Addresses {
         for (name, pool) in &inventory.pools {
             let at = format!("/pools/{}", escape(name));
             let pointer = format!("{at}/ips");
-            let ranges: Vec<IpRange> =
-                pool.ips.split(',').filter_map(|part| reader.range(part.trim(), &pointer, &at)).collect();
+            let mut ranges = Vec::new();
+            let mut offset = 0;
+            for part in pool.ips.split(',') {
+                let start = offset + (part.len() - part.trim_start().len());
+                reader.part = Some((pool.ips.len(), Span::new(start, start + part.trim().len())));
+                ranges.extend(reader.range(part.trim(), &pointer, &at));
+                offset += part.len() + 1;
+            }
+            reader.part = None;
             if !ranges.is_empty() {
                 addresses.pools.insert(name.clone(), Pool { ranges });
             }
@@ -165,6 +191,8 @@ pub fn is_internal(network: &str) -> bool {
 
 struct Reader<'r> {
     root: &'r Node,
+    /// The length of the value and the bytes of it that are read now, where they are a part of it.
+    part: Option<(usize, Span)>,
     diagnostics: &'r mut Vec<Diagnostic>,
 }
 
@@ -190,12 +218,13 @@ impl Reader<'_> {
             return None;
         };
         if net.trunc() != net {
-            let place = self.root.place_of(pointer, Part::Value);
+            let (place, is_part) = self.place(pointer);
             let right = net.trunc().to_string();
+            let replacement = if is_part { right.clone() } else { format!("\"{right}\"") };
             self.diagnostics.push(
                 Diagnostic::new(code!("host-bits"), format!("`{text}` is an address in a network, not a network"))
                     .at(place, format!("the bits behind /{} are not zero", net.prefix_len()))
-                    .edit(place, format!("\"{right}\""), format!("did you mean `{right}`?")),
+                    .edit(place, replacement, format!("did you mean `{right}`?")),
             );
         }
         Some(net.trunc())
@@ -205,9 +234,23 @@ impl Reader<'_> {
         if text.contains('/') {
             return self.prefix(text, pointer, breaks).map(IpRange::of);
         }
-        let (first, last) = text.split_once('-').unwrap_or((text, text));
-        let first = self.address(first.trim(), pointer, breaks)?;
-        let last = self.address(last.trim(), pointer, breaks)?;
+        let whole = self.part;
+        let (first, last) = match text.split_once('-') {
+            None => {
+                let only = self.address(text, pointer, breaks)?;
+                (only, only)
+            }
+            Some((first, last)) => {
+                self.part =
+                    whole.map(|(length, span)| (length, Span { end: span.start + in_bytes(first.trim_end()), ..span }));
+                let first = self.address(first.trim(), pointer, breaks);
+                self.part = whole
+                    .map(|(length, span)| (length, Span { start: span.end - in_bytes(last.trim_start()), ..span }));
+                let last = self.address(last.trim(), pointer, breaks);
+                self.part = whole;
+                (first?, last?)
+            }
+        };
         if first > last || first.is_ipv4() != last.is_ipv4() {
             let finding = Diagnostic::new(code!("address-malformed"), format!("`{text}` ends before it begins"));
             self.report(finding.help("write the lower address first"), pointer, breaks);
@@ -216,10 +259,30 @@ impl Reader<'_> {
         Some(IpRange { first, last })
     }
 
+    /// Where the text that is read now stands, and whether that is only a part of its value.
+    fn place(&self, pointer: &str) -> (Place, bool) {
+        let whole = self.root.place_of(pointer, Part::Value);
+        match self.part {
+            // As long as its value and two quotes: no escape moves the bytes.
+            Some((length, part))
+                if (whole.span.end - whole.span.start) as usize == length + 2 && part != Span::new(0, length) =>
+            {
+                let start = whole.span.start as usize + 1;
+                let span = Span::new(start + part.start as usize, start + part.end as usize);
+                (Place { span, ..whole }, true)
+            }
+            _ => (whole, false),
+        }
+    }
+
     fn report(&mut self, finding: Diagnostic, pointer: &str, breaks: &str) {
-        let finding = finding.at(self.root.place_of(pointer, Part::Value), "");
+        let finding = finding.at(self.place(pointer).0, "");
         self.diagnostics.push(if breaks.is_empty() { finding } else { finding.breaks(breaks) });
     }
+}
+
+fn in_bytes(text: &str) -> u32 {
+    u32::try_from(text.len()).expect("sources are smaller than 4 GiB")
 }
 
 /// A finding about a name that a table of the inventory does not have, or nothing when it has.

@@ -227,7 +227,8 @@ fn endpoint(inventory: &Inventory, root: &Node, addresses: &Addresses, diagnosti
     let is_name = written.contains('.') || written.contains(':') || written == "localhost";
     if !is_name && !inventory.vips.contains_key(written) && !inventory.nodes.contains_key(written) {
         let known = inventory.vips.keys().chain(inventory.nodes.keys()).map(String::as_str);
-        diagnostics.extend(address::unknown_name(root, "/cluster/endpoint", written, "vips", known));
+        let finding = address::unknown_name(root, "/cluster/endpoint", written, "vips", known);
+        diagnostics.extend(finding.map(|finding| finding.follows(format!("/nodes/{}", escape(written)))));
     }
     written.clone()
 }
@@ -243,7 +244,7 @@ impl Resolver<'_> {
     fn names(&mut self, addresses: &Addresses) {
         let nodes: Vec<&str> = self.inventory.nodes.keys().map(String::as_str).collect();
         if let Some(bootstrap) = &self.inventory.cluster.bootstrap
-            && !self.inventory.vips.contains_key(bootstrap)
+            && !self.inventory.vips.iter().any(|(name, vip)| name == bootstrap || vip.ip == *bootstrap)
         {
             self.known("/cluster/bootstrap", bootstrap, "nodes", &nodes);
         }
@@ -267,11 +268,17 @@ impl Resolver<'_> {
     fn service(&mut self, name: &str, plan: &mut Plan) {
         let service = &self.inventory.services[name];
         let pointer = format!("/services/{}", escape(name));
-        if !self.is_name(name, &pointer, Part::Key) {
-            return;
-        }
         let namespace = service.namespace.clone().unwrap_or_else(|| name.to_owned());
-        if service.namespace.is_some() && !self.is_name(&namespace, &format!("{pointer}/namespace"), Part::Value) {
+        let malformed = self.malformed_name(name, &pointer, Part::Key).or_else(|| {
+            let written = service.namespace.as_ref()?;
+            self.malformed_name(written, &format!("{pointer}/namespace"), Part::Value)
+        });
+        if let Some(finding) = malformed {
+            let finding = self.leaves_out(finding, name, &service.facets).breaks(format!("namespace/{namespace}"));
+            let phases = service.phases.iter();
+            let finding = phases
+                .fold(finding, |finding, (phase, facets)| self.leaves_out(finding, &format!("{name}-{phase}"), facets));
+            self.diagnostics.push(finding);
             return;
         }
         self.namespace(&namespace, service.pod_security, &pointer, plan);
@@ -296,7 +303,9 @@ impl Resolver<'_> {
         plan.units.push(main);
         for (phase, facets) in &service.phases {
             let pointer = format!("{pointer}/phases/{}", escape(phase));
-            if !self.is_name(phase, &pointer, Part::Key) {
+            if let Some(finding) = self.malformed_name(phase, &pointer, Part::Key) {
+                let finding = self.leaves_out(finding, &format!("{name}-{phase}"), facets).breaks(&pointer);
+                self.diagnostics.push(finding);
                 continue;
             }
             let makes = made.iter().position(|(name, ..)| name == phase).map(|index| made.remove(index).1);
@@ -368,7 +377,8 @@ impl Resolver<'_> {
         if found.is_none() {
             let place = self.root.place_of(&format!("{pointer}/layer"), Part::Value);
             let finding = Diagnostic::new(code!("name-unknown"), format!("`{layer}` is not in `order` of [layers]"))
-                .at(place, "");
+                .at(place, "")
+                .follows("/layers/order");
             self.diagnostics.push(match nearest(layer, order.iter().map(String::as_str)) {
                 Some(near) => finding.edit(place, format!("\"{near}\""), format!("did you mean `{near}`?")),
                 None => finding.help(format!("add `{layer}` to `order` of [layers], at its place")),
@@ -382,11 +392,16 @@ impl Resolver<'_> {
             Some(text) => (text, format!("{pointer}/{key}")),
             None => (default, format!("/flux/{key}")),
         };
-        if let Some(duration) = duration::parse(text).filter(|duration| !duration.is_zero()) {
+        let parsed = duration::parse(text);
+        if let Some(duration) = parsed.filter(|duration| !duration.is_zero()) {
             return duration;
         }
         let place = self.root.place_of(&pointer, Part::Value);
-        let finding = Diagnostic::new(code!("duration-malformed"), format!("`{text}` is not a duration"))
+        let message = match parsed {
+            Some(_) => format!("`{key}` cannot be `{text}`, which is no time at all"),
+            None => format!("`{text}` is not a duration"),
+        };
+        let finding = Diagnostic::new(code!("duration-malformed"), message)
             .at(place, "")
             .help("write hours, minutes and seconds: `1h30m`, `10m`, `90s`");
         if !self.diagnostics.contains(&finding) {
@@ -400,7 +415,9 @@ impl Resolver<'_> {
         let place = self.root.place_of(&at, Part::Value);
         let Some(dns) = &self.inventory.dns else {
             let finding = Diagnostic::new(code!("zone-missing"), format!("host `{host}` has no zone to lie in"));
-            self.diagnostics.push(finding.at(place, "").help("add `[dns]` with `zone = \"…\"`"));
+            let zone = self.inventory.cluster.domain.as_deref().unwrap_or("example.com");
+            let finding = finding.at(place, "").help(format!("add `[dns]` with `zone = \"{zone}\"`"));
+            self.diagnostics.push(finding.breaks(&at).breaks("/dns/zone").follows("/dns/zone"));
             return None;
         };
         let zone = dns.zone.trim_end_matches('.');
@@ -410,18 +427,25 @@ impl Resolver<'_> {
             _ if !host.contains('.') => format!("{host}.{zone}"),
             _ => {
                 let zone_place = self.root.place_of("/dns/zone", Part::Value);
+                let first = host.split('.').next().unwrap_or_default();
                 self.diagnostics.push(
                     Diagnostic::new(code!("host-outside-zone"), format!("host `{host}` is not in the zone `{zone}`"))
                         .at(place, "")
                         .at(zone_place, "the zone")
-                        .help(format!("write the name in front of the zone: `host = \"git\"` is `git.{zone}`"))
-                        .about(host),
+                        .edit(
+                            place,
+                            format!("\"{first}\""),
+                            format!("if `{first}.{zone}` is meant, write what stands before the zone"),
+                        )
+                        .about(host)
+                        .breaks(&at),
                 );
                 return None;
             }
         };
         if !fqdn.split('.').all(is_label) {
-            self.name_malformed(host, place, "a host name has lower-case letters, digits and `-`");
+            let finding = name_malformed(host, place, "a host name has lower-case letters, digits and `-`");
+            self.diagnostics.push(finding.breaks(&at));
             return None;
         }
         let issuer = facets.issuer.clone().or_else(|| self.inventory.tls.as_ref().map(|tls| tls.issuer.clone()));
@@ -437,7 +461,8 @@ impl Resolver<'_> {
         let place = self.root.place_of(&format!("{pointer}/ip"), Part::Value);
         let Ok(ip) = written.parse::<IpAddr>() else {
             let finding = Diagnostic::new(code!("address-malformed"), format!("`{written}` is not an IP address"));
-            self.diagnostics.push(finding.at(place, "").help("an address looks like `10.2.1.1` or `fd00::1`"));
+            let finding = finding.at(place, "").help("an address looks like `10.2.1.1` or `fd00::1`");
+            self.diagnostics.push(finding.breaks(format!("{pointer}/pool")));
             return None;
         };
         if !pool.ranges.iter().any(|range| range.contains(ip)) {
@@ -447,7 +472,8 @@ impl Resolver<'_> {
                     .at(place, "")
                     .at(pool_place, format!("pool `{name}`"))
                     .help(format!("choose an address of `{name}`, or leave `ip` away"))
-                    .about(ip.to_string()),
+                    .about(ip.to_string())
+                    .follows(format!("/pools/{}/ips", escape(name))),
             );
         }
         Some(PoolUse { name: name.to_owned(), ip: Some(ip) })
@@ -471,8 +497,12 @@ impl Resolver<'_> {
                     format!("namespace `{name}` is given two Pod Security levels"),
                 )
                 .at(self.root.place_of(&format!("{pointer}/pod-security"), Part::Value), "")
-                .at(self.root.place_of(&format!("{}/pod-security", known.pointer), Part::Value), "the other")
-                .help("services of one namespace share its level: write it once");
+                .at(
+                    self.root.place_of(&format!("{}/pod-security", known.pointer), Part::Value),
+                    format!("`{}` asks for this", known.pointer.trim_start_matches("/services/")),
+                )
+                .help("give both the same level, or one of them another `namespace`")
+                .about(owned);
                 self.diagnostics.push(finding);
             }
             (None, Some(level)) => {
@@ -483,18 +513,59 @@ impl Resolver<'_> {
         }
     }
 
-    fn is_name(&mut self, name: &str, pointer: &str, part: Part) -> bool {
+    fn malformed_name(&self, name: &str, pointer: &str, part: Part) -> Option<Diagnostic> {
         if is_label(name) && name.len() <= 53 {
-            return true;
+            return None;
         }
         let place = self.root.place_of(pointer, part);
-        self.name_malformed(name, place, "a name has lower-case letters, digits and `-`, at most 53 of them");
-        false
+        Some(name_malformed(name, place, "a name has lower-case letters, digits and `-`, at most 53 of them"))
     }
 
-    fn name_malformed(&mut self, name: &str, place: crate::source::Place, help: &str) {
-        let finding = Diagnostic::new(code!("name-malformed"), format!("`{name}` cannot be a name in Kubernetes"));
-        self.diagnostics.push(finding.at(place, "").help(help));
+    /// What nobody can rely on when a service or phase of this label and these facets is left out.
+    fn leaves_out(&self, finding: Diagnostic, label: &str, facets: &Facets) -> Diagnostic {
+        let mut brought = provides(facets);
+        if brought.contains("api/metallb.io") {
+            brought.extend(self.inventory.pools.keys().map(|name| format!("ipaddresspool/{name}")));
+        }
+        if brought.contains("api/cert-manager.io") {
+            brought.extend(self.inventory.issuers.keys().map(|name| format!("clusterissuer/{name}")));
+        }
+        let finding = finding.breaks(format!("/services/{}", escape(label)));
+        brought.into_iter().fold(finding, |finding, capability| {
+            // Also the kind alone: who looks for the only ingress class there is does not know its name.
+            let kind = capability.split_inclusive('/').next().unwrap_or_default().to_owned();
+            finding.breaks(kind).breaks(capability)
+        })
+    }
+
+    fn unit_twice(&self, unit: &Unit, other: Option<&Unit>) -> Diagnostic {
+        let place = |unit: &Unit| match &unit.facets.unit {
+            Some(_) => self.root.place_of(&format!("{}/unit", unit.pointer), Part::Value),
+            None => self.root.place_of(&unit.pointer, Part::Key),
+        };
+        let what = |unit: &Unit| match &unit.phase {
+            Some(phase) => format!("phase `{phase}` of `{}`", unit.service),
+            None => format!("service `{}`", unit.service),
+        };
+        let Some(other) = other else {
+            return Diagnostic::new(code!("unit-twice"), format!("no service can have the unit `{}`", unit.name))
+                .at(place(unit), "")
+                .note(format!("`{}` is the name of a unit that every tree has", unit.name))
+                .help("pin another name with `unit = \"…\"`")
+                .about(&unit.name);
+        };
+        let message = format!("{} and {} are both unit `{}`", what(other), what(unit), unit.name);
+        let finding = Diagnostic::new(code!("unit-twice"), message)
+            .at(place(unit), "")
+            .at(place(other), "the other")
+            .about(&unit.name)
+            .breaks(format!("unit {}", unit.label()));
+        // A pinned name parts the units, but not their folders.
+        if unit.label() == other.label() {
+            finding.help("rename one of them")
+        } else {
+            finding.help("rename one of them, or pin another name with `unit = \"…\"`")
+        }
     }
 
     /// Fills the tables of units by name and by what they bring; reports names given twice.
@@ -505,18 +576,10 @@ impl Resolver<'_> {
             for capability in &unit.provides {
                 plan.providers.entry(capability.clone()).or_default().push(id);
             }
-            let twice = by_name.get(&unit.name).or_else(|| by_path.get(&unit.path())).copied();
+            let twice = by_path.get(&unit.path()).or_else(|| by_name.get(&unit.name)).copied();
             let reserved = unit.name == NAMESPACES || unit.name == "flux-system";
             if twice.is_some() || reserved {
-                let place = |unit: &Unit| self.root.place_of(&unit.pointer, Part::Key);
-                let mut finding = Diagnostic::new(code!("unit-twice"), format!("two units are called `{}`", unit.name))
-                    .at(place(unit), "");
-                finding = match twice {
-                    Some(other) => finding.at(place(&plan.units[other]), "the other"),
-                    None => finding.note(format!("`{}` is the name of a unit that every tree has", unit.name)),
-                };
-                self.diagnostics
-                    .push(finding.help("rename one, or pin its name with `unit = \"…\"`").about(&unit.name));
+                self.diagnostics.push(self.unit_twice(unit, twice.map(|other| &plan.units[other])));
             }
             by_name.entry(unit.name.clone()).or_insert(id);
             by_path.entry(unit.path()).or_insert(id);
@@ -529,6 +592,15 @@ impl Resolver<'_> {
 pub fn is_always_there(namespace: &str, inventory: &Inventory) -> bool {
     let flux = inventory.flux.source.split_once('/').map_or("flux-system", |(namespace, _)| namespace);
     namespace == flux || matches!(namespace, "default" | "flux-system") || namespace.starts_with("kube-")
+}
+
+fn name_malformed(name: &str, place: crate::source::Place, help: &str) -> Diagnostic {
+    let finding = Diagnostic::new(code!("name-malformed"), format!("`{name}` cannot be a name in Kubernetes"))
+        .at(place, "")
+        .help(help);
+    let near = name.to_lowercase().replace([' ', '_', '.'], "-");
+    let near = near.trim_matches('-');
+    if is_label(near) && near.len() <= 53 { finding.help(format!("did you mean `{near}`?")) } else { finding }
 }
 
 /// What a service passes on to its phases.

@@ -7,9 +7,9 @@ use crate::{
     code,
     diagnostic::{Diagnostic, nearest},
     facets::{Need, What},
-    inventory::Inventory,
+    inventory::{BRINGS, Inventory},
     knowledge,
-    node::{Node, Part},
+    node::{Node, Part, escape},
     source::Place,
 };
 
@@ -66,9 +66,10 @@ impl Order {
                     Some(other) if other == id => diagnostics.push(
                         Diagnostic::new(code!("depends-on-itself"), format!("`{name}` waits for itself"))
                             .at(place, "")
-                            .help("leave it out of `depends`"),
+                            .help("leave it out of `depends`")
+                            .about(name),
                     ),
-                    Some(other) => add(Some(other), format!("`{}` names it in `depends`", unit.label()), place),
+                    Some(other) => add(Some(other), "it is named in `depends`".to_owned(), place),
                     None => diagnostics.push(unknown(plan, inventory, &unit.label(), name, place)),
                 }
             }
@@ -223,21 +224,43 @@ fn unknown(plan: &Plan, inventory: &Inventory, from: &str, name: &str, place: Pl
         Diagnostic::new(code!("depends-unknown"), format!("`{from}` waits for `{name}`, which is not a service"))
             .at(place, "")
             .about(from)
-            .follows(format!("/services/{name}"));
+            .follows(format!("/services/{}", escape(name)));
     if inventory.layers.order.iter().any(|layer| layer == name) {
         return finding.help("a layer cannot be waited for: name the services you need");
     }
     match nearest(name, labels.iter().map(String::as_str)) {
         Some(near) => finding.edit(place, format!("\"{near}\""), format!("did you mean `{near}`?")),
-        None => finding.help(format!("add `[services.{name}]`, or leave it out of `depends`")),
+        None => finding.help(match phase_of(plan, name) {
+            Some((service, phase)) => {
+                format!("give [services.{service}] a phase `{phase}`, or leave it out of `depends`")
+            }
+            None if super::is_label(name) => format!("add `[services.{name}]`, or leave it out of `depends`"),
+            None => "leave it out of `depends`".to_owned(),
+        }),
     }
 }
 
+/// The service whose phase a name would be.
+fn phase_of<'n>(plan: &Plan, name: &'n str) -> Option<(&'n str, &'n str)> {
+    let mut cut = name.rmatch_indices('-').map(|(dash, _)| (&name[..dash], &name[dash + 1..]));
+    cut.find(|(service, phase)| plan.services.contains_key(*service) && super::is_label(phase))
+}
+
 fn nobody(from: &str, capability: &str, what: &str, need: &Need) -> Diagnostic {
+    let charts: Vec<String> = knowledge::charts_with(capability).map(|chart| format!("`{chart}`")).collect();
+    let charts = match charts.as_slice() {
+        [] => String::new(),
+        [chart] => format!(" (the chart {chart} does)"),
+        charts => format!(" (the charts {} do)", charts.join(", ")),
+    };
+    let way_out = format!("add a service that brings it{charts}, or let one say `provides = [\"{capability}\"]`");
     Diagnostic::new(code!("provider-missing"), format!("`{from}` needs {what}, which no service brings"))
         .at(need.place, need.reason.clone())
-        .help(format!("add a service that brings it, or let one say `provides = [\"{capability}\"]`"))
+        .help(way_out)
         .about(capability)
+        .breaks(capability)
+        .follows(capability)
+        .follows(BRINGS)
 }
 
 /// What `[owners]` bring: the capabilities of their Helm releases and of single objects.

@@ -86,7 +86,10 @@ fn frame<'a>(mut group: Group<'a>, sources: &'a Sources, diagnostic: &'a Diagnos
         .filter(|(_, label)| label.place.source == source)
         .map(|(index, label)| (index == 0, label, shown(text, label.place.span)))
         .collect();
-    let Some(window) = Window::around(sources, source, labels.iter().map(|(_, _, span)| *span)) else {
+    // A text that is not there, or not to be shown, has a place but no lines.
+    let is_shown = !text.trim().is_empty() && !diagnostic.hidden;
+    let window = Window::around(sources, source, labels.iter().map(|(_, _, span)| *span)).filter(|_| is_shown);
+    let Some(window) = window else {
         for (_, label, _) in labels {
             let position = sources.position(label.place);
             group = group.element(Origin::path(path.clone()).line(position.line).char_column(position.column));

@@ -116,7 +116,7 @@ fn one_line(text: &str) -> String {
 
 /// Brings findings into the order of their places, drops repetitions and folds what merely follows from another finding.
 ///
-/// A finding follows when its `follows` is among another one's `breaks`. It then disappears and is counted on the finding at
+/// A finding follows when something of its `follows`, or what lies above that, is among another one's `breaks`. It then disappears and is counted on the finding at
 /// the root, unless that one is less severe: an error is never hidden behind a warning.
 pub fn settle(mut diagnostics: Vec<Diagnostic>, sources: &Sources) -> Vec<Diagnostic> {
     diagnostics.sort_by_cached_key(|diagnostic| sort_key(diagnostic, sources));
@@ -151,8 +151,12 @@ fn fold(diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
     }
     let cause = |index: usize| -> Option<usize> {
         let follower = &diagnostics[index];
-        let breakers = broken_by.get(follower.follows.as_deref()?)?;
-        breakers.iter().copied().find(|&breaker| breaker != index && diagnostics[breaker].severity <= follower.severity)
+        let mut breakers =
+            follower.follows.iter().flat_map(|what| and_above(what)).filter_map(|what| broken_by.get(what));
+        breakers.find_map(|breakers| {
+            let is_worse = |breaker: &usize| *breaker != index && diagnostics[*breaker].severity <= follower.severity;
+            breakers.iter().copied().find(is_worse)
+        })
     };
     let roots: Vec<usize> = (0..diagnostics.len()).map(|index| root(index, &cause)).collect();
     let mut followers = vec![0; diagnostics.len()];
@@ -167,6 +171,16 @@ fn fold(diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
         diagnostic
     })
     .collect()
+}
+
+/// A pointer and what lies above it: what is dropped takes everything inside it along. Any other word is only itself.
+fn and_above(what: &str) -> impl Iterator<Item = &str> {
+    let mut next = Some(what);
+    std::iter::from_fn(move || {
+        let here = next?;
+        next = here.rsplit_once('/').map(|(above, _)| above).filter(|above| above.starts_with('/'));
+        Some(here)
+    })
 }
 
 /// The finding this one comes from in the end. Findings that follow from each other in a circle have the first of the circle

@@ -92,8 +92,9 @@ impl Expected<'_> {
     }
 
     fn missing(&self, key: &ExpectedKey<'_>) -> Diagnostic {
-        let message = format!("`{}` of the sealed Secret {} has no sealed value", key.name, self.secret());
-        self.mended(Diagnostic::new(code!("sealed-missing"), message).at(key.place, "declared here"), key)
+        let message = format!("`{}` of {} was never sealed", key.name, self.secret());
+        let finding = Diagnostic::new(code!("sealed-missing"), message).at(key.place, "");
+        finding.about(self.subject()).help(format!("seal it: {}", self.command(key)))
     }
 
     fn malformed(&self, key: &ExpectedKey<'_>, place: Place, why: &str) -> Diagnostic {
@@ -137,10 +138,11 @@ impl Expected<'_> {
     }
 
     fn mended(&self, finding: Diagnostic, key: &ExpectedKey<'_>) -> Diagnostic {
-        finding.about(self.subject()).help(format!(
-            "seal it: `printf %s \"$VALUE\" | gitopsc seal {} {} {}`",
-            self.service, self.label.name, key.name
-        ))
+        finding.about(self.subject()).help(format!("seal it again: {}", self.command(key)))
+    }
+
+    fn command(&self, key: &ExpectedKey<'_>) -> String {
+        format!("`printf %s \"$VALUE\" | gitopsc seal {} {} {}`", self.service, self.label.name, key.name)
     }
 
     fn subject(&self) -> String {

@@ -8,6 +8,7 @@ use super::{Context, FOLDER, OUTPUT_BYTES, Templates, Text, below_folder};
 use crate::{
     code,
     diagnostic::{Diagnostic, nearest},
+    node::escape,
     source::{Place, Span},
 };
 
@@ -25,9 +26,19 @@ impl Templates {
         let Some(main) = main else {
             return Diagnostic::new(code!("template-error"), format!("there is no template `{path}`"));
         };
+        if let Some(range) = &main.guarded().too_deep {
+            let place = Place { source: main.source, span: Span::new(range.start, range.end) };
+            return Diagnostic::new(code!("template-syntax"), "this template nests too deep")
+                .at(place, "")
+                .help("take the expression apart with `{% set … %}`, or loop over a list instead of chaining `elif`");
+        }
         let mut range = range_of(main, innermost);
         if innermost.kind() == ErrorKind::UndefinedError {
             range = name_at(&main.content, range);
+        }
+        if innermost.kind() == ErrorKind::OutOfFuel {
+            // Which expression of the line took the last step means nothing.
+            range = line(&main.content, range.start);
         }
         let place = Place { source: main.source, span: Span::new(range.start, range.end) };
         let mut diagnostic = self.describe(innermost, &main.content[range], context, place);
@@ -53,7 +64,13 @@ impl Templates {
             ErrorKind::UndefinedError => undefined(at_fault, context, place),
             ErrorKind::SyntaxError | ErrorKind::BadEscape => {
                 let message = if detail.is_empty() { "this is not template syntax".to_owned() } else { detail };
-                Diagnostic::new(code!("template-syntax"), message).at(place, "")
+                let closing = match message.rsplit_once(", expected ").map(|(_, expected)| expected) {
+                    Some("end of variable block") => Some("an expression ends with `}}`"),
+                    Some("end of block") => Some("a statement ends with `%}`"),
+                    _ => None,
+                };
+                let finding = Diagnostic::new(code!("template-syntax"), message).at(place, "");
+                closing.map_or(finding.clone(), |help| finding.help(help))
             }
             ErrorKind::OutOfFuel => {
                 let message = if detail.is_empty() { "rendering takes too many steps".to_owned() } else { detail };
@@ -152,7 +169,7 @@ fn range_of(text: &Text, error: &Error) -> Range<usize> {
 }
 
 /// The visible part of the line at an offset.
-pub(super) fn line(whole: &str, offset: usize) -> Range<usize> {
+pub(crate) fn line(whole: &str, offset: usize) -> Range<usize> {
     let start = whole[..offset].rfind('\n').map_or(0, |newline| newline + 1);
     let line = whole[start..].lines().next().unwrap_or("");
     let start = start + (line.len() - line.trim_start().len());
@@ -200,7 +217,11 @@ fn undefined(at_fault: &str, context: &Context, place: Place) -> Diagnostic {
 fn missing(at_fault: &str, step: &str, prefix: &[&str], known: &Value, place: Place) -> Diagnostic {
     let names: Vec<String> =
         known.try_iter().into_iter().flatten().filter_map(|key| key.as_str().map(str::to_owned)).collect();
-    let diagnostic = Diagnostic::new(code!("template-undefined"), format!("`{at_fault}` is undefined")).at(place, "");
+    // Facts have the names that things have in the inventory, so a pointer leads from one to the other.
+    let pointer = prefix.iter().chain([&step]).fold(String::new(), |above, step| above + "/" + &escape(step));
+    let diagnostic = Diagnostic::new(code!("template-undefined"), format!("`{at_fault}` is undefined"))
+        .at(place, "")
+        .follows(pointer);
     let of = |name: &str| prefix.iter().copied().chain([name]).collect::<Vec<_>>().join(".");
     match nearest(step, names.iter().map(String::as_str)) {
         Some(near) => diagnostic.help(format!("did you mean `{}`?", of(near))),

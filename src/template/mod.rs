@@ -21,6 +21,7 @@ mod filters;
 mod map;
 mod rewrite;
 
+pub(crate) use fault::line;
 pub use map::{LineMap, Renders};
 use rewrite::Rewritten;
 

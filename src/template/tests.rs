@@ -184,7 +184,7 @@ fn a_fault_is_at_its_characters() {
             "{% import '/etc/passwd' as p %}",
             "error[template-error]: this name leaves the folder `templates/` | import '/etc/passwd' as p | name a template by its path below `templates/`, without `.` and `..`".to_owned(),
         ),
-        ("{{ x }", "error[template-syntax]: unexpected `}`, expected end of variable block | } | ".to_owned()),
+        ("{{ x }", "error[template-syntax]: unexpected `}`, expected end of variable block | } | an expression ends with `}}`".to_owned()),
     ] {
         assert_eq!(head(text), expected, "{text}");
     }
@@ -390,27 +390,4 @@ error[template-error]: here is none
 ";
     let shown = report(Format::default(), &Report { sources: &case.sources, diagnostics: &diagnostics }, false);
     assert_eq!(shown, expected);
-}
-
-/// What stands in the fence of a page that begins like this, below a heading.
-fn fence<'p>(page: &'p str, heading: &str, opening: &str) -> &'p str {
-    let section = page.split_once(heading).expect("the page has the heading").1;
-    let block = section.split_once(opening).expect("the section has the fence").1;
-    block.split_once("\n```").expect("the fence ends").0
-}
-
-#[test]
-fn the_pages_of_these_codes_show_what_is_reported() {
-    let path = "templates/services/web/config.yaml.j2";
-    let opening = format!("```yaml {path}\n");
-    let context = json!({ "cluster": { "name": "home" }, "nodes": { "controlplane0": {} } });
-    for code in ["template-undefined", "template-syntax", "template-error", "template-too-large"] {
-        let page = crate::codes::Code::find(code).expect("it has a page").page().text;
-        let wrong = Case::new(&[(path, &format!("{}\n", fence(page, "## Wrong", &opening)))], &context);
-        let diagnostics = wrong.templates.render(path, &wrong.context).expect_err("it is wrong");
-        let shown = report(Format::default(), &Report { sources: &wrong.sources, diagnostics: &diagnostics }, false);
-        assert_eq!(shown, format!("{}\n", fence(page, "## Wrong", "```text\n")));
-        let right = Case::new(&[(path, &format!("{}\n", fence(page, "## Right", &opening)))], &context);
-        right.templates.render(path, &right.context).expect("it is right");
-    }
 }

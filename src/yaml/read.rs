@@ -516,7 +516,9 @@ impl<'t> Reader<'t> {
         Box::new(
             Diagnostic::new(code!("yaml-too-deep"), format!("values are nested deeper than {DEEPEST} levels"))
                 .at(self.place(Span::new(span.start as usize, span.start as usize)), "here")
-                .help("nest less; no Kubernetes object needs a tenth of this"),
+                .help(
+                    "nest less; the deepest objects of Kubernetes, definitions of custom resources, need half of this",
+                ),
         )
     }
 

@@ -8,6 +8,8 @@ mod build_command;
 mod cases;
 mod docs;
 mod emit;
+mod findings;
+mod findings_b;
 mod formats;
 mod help;
 mod kill;

@@ -234,6 +234,7 @@ impl Case {
     }
 }
 
+const RESEAL_TOKEN: &str = "seal it again: `printf %s \"$VALUE\" | gitopsc seal attic attic-jwt-token token`";
 const SEAL_TOKEN: &str = "seal it: `printf %s \"$VALUE\" | gitopsc seal attic attic-jwt-token token`";
 
 #[test]
@@ -249,7 +250,7 @@ fn a_declared_key_without_a_value_is_missing_with_and_without_a_store() {
     case.store = case.store.split("\n[values.token]").next().unwrap().to_owned();
     let (brief, findings) = case.findings();
     assert_eq!(brief, [("sealed-missing", "\"token\"".to_owned())]);
-    assert_eq!(findings[0].message, "`token` of the sealed Secret `attic/attic-jwt-token` has no sealed value");
+    assert_eq!(findings[0].message, "`token` of `attic/attic-jwt-token` was never sealed");
     assert_eq!(findings[0].help, [SEAL_TOKEN]);
     assert_eq!(findings[0].subject.as_deref(), Some("Secret:attic/attic-jwt-token"));
     case.store.clear();
@@ -275,7 +276,7 @@ fn a_value_in_another_namespace_name_or_scope_has_moved() {
         findings[1].message,
         "`token` of `nix-cache/attic-jwt-token` was sealed for `attic/attic-jwt-token`, not for `nix-cache/attic-jwt-token`"
     );
-    assert_eq!(findings[1].help, [SEAL_TOKEN]);
+    assert_eq!(findings[1].help, [RESEAL_TOKEN]);
 
     let mut case = Case::new(Scope::Strict);
     case.name = "attic-token";
@@ -332,7 +333,7 @@ fn a_truncated_or_edited_value_is_malformed() {
         let field = findings[0].message.ends_with("receipt") || brief[0].1 == "sealed";
         assert_eq!((brief.len(), brief[0].0, field), (1, "sealed-malformed", true), "{why}: {brief:?}");
         assert_eq!(findings[0].message, format!("the sealed value of `token` of `attic/attic-jwt-token` {why}"));
-        assert_eq!(findings[0].help, [SEAL_TOKEN]);
+        assert_eq!(findings[0].help, [RESEAL_TOKEN]);
     }
 }
 

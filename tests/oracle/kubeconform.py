@@ -71,7 +71,7 @@ def main():
     different = [row[0] for row in rows if not row[0].startswith("#") and row[1] != now[row[0]]]
     for name in different:
         print(f"kubeconform: {name} is now {now[name]}")
-    print(f"kubeconform: {len(now)} manifests, {len(different)} differ from the record")
+    print(f"{len(now) - len(different)} passed, {len(different)} failed")
     sys.exit(1 if different else 0)
 
 

@@ -4,7 +4,8 @@
 //
 //	generate  the configuration the official generator makes for a description, patched and validated in metal mode
 //	patch     documents merged with patches
-//	validate  what `talosctl validate --mode metal` says of documents
+//	validate  what `talosctl validate --mode metal` says of documents, or of a text
+//	schematic the ID of a boot image, and the network in its META
 //	bundle    a new secrets bundle
 //
 // `talos -fields` prints the field table of src/talos/fields/ instead, `talos -random N -seed S` prints random merges.
@@ -48,6 +49,8 @@ type testCase struct {
 	Options    options             `json:"options"`
 	Documents  []json.RawMessage   `json:"documents"`
 	Patches    [][]json.RawMessage `json:"patches"`
+	// Of `validate` and `schematic`: YAML as it stands in a file.
+	Text string `json:"text"`
 	// By which the official generator gets what the other side has words for.
 	Official [][]json.RawMessage `json:"official"`
 	// The other side's words, and what it fills into markers.
@@ -83,6 +86,14 @@ type answer struct {
 	Warnings  []string `json:"warnings,omitempty"`
 	Bundle    string   `json:"bundle,omitempty"`
 	Error     string   `json:"error,omitempty"`
+
+	Schematic *schematicAnswer `json:"schematic,omitempty"`
+}
+
+type schematicAnswer struct {
+	ID      string `json:"id"`
+	Text    string `json:"text"`
+	Network any    `json:"network,omitempty"`
 }
 
 func main() {
@@ -205,7 +216,10 @@ func solve(line []byte, bundle string) (result answer) {
 	case "patch":
 		result.Documents, err = patched(joined(c.Documents), c.Patches)
 	case "validate":
-		result.Warnings, err = validated(joined(c.Documents))
+		text := append([]byte(c.Text), joined(c.Documents)...)
+		result.Warnings, err = validated(text)
+	case "schematic":
+		result.Schematic, err = schematicOf(c.Text)
 	case "bundle":
 		result.Bundle, err = newBundle(c.Contract)
 	default:
