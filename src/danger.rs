@@ -15,6 +15,9 @@ use crate::{
 };
 
 /// Objects of dangerous kinds that the old tree has in a unit and the new one has not. `changes` lead from one to the other.
+///
+/// A unit is what Flux knows by its name: objects that stay in their folder are pruned when the name changes, and objects whose folder
+/// moves are not when it stays.
 pub fn pruned(
     world: &dyn World,
     sources: &mut Sources,
@@ -22,27 +25,90 @@ pub fn pruned(
     tree: &Tree,
     changes: &[Change],
 ) -> Result<Vec<Diagnostic>, Error> {
+    let old = Old { world, out: out.trim_end_matches('/') };
+    let mut touched = BTreeSet::new();
+    for change in changes.iter().filter(|change| change.kind != ChangeKind::Created && change.path.ends_with(".yaml")) {
+        if change.path.starts_with("apps/") {
+            touched.insert(change.path.clone());
+        } else if let Some(folder) = old.folder_of(&change.path)? {
+            // The unit is gone, or has another folder: everything in its old one is at stake.
+            touched.extend(old.files_of(&folder)?);
+        }
+    }
     let mut found = Vec::new();
-    let touched = changes.iter().filter(|change| {
-        change.kind != ChangeKind::Created && change.path.starts_with("apps/") && change.path.ends_with(".yaml")
-    });
-    for change in touched {
-        let path = format!("{}/{}", out.trim_end_matches('/'), change.path);
-        let Some(old) = world.read(&path)?.and_then(|bytes| String::from_utf8(bytes).ok()) else { continue };
-        if !KINDS.iter().any(|(kind, _)| old.contains(kind)) {
+    for path in touched {
+        let Some(text) = old.text(&path)? else { continue };
+        if !KINDS.iter().any(|(kind, _)| text.contains(kind)) {
             continue;
         }
-        let source = sources.add(path.clone(), old);
-        let before = dangerous(source, &sources.get(source).text);
-        let folder = change.path.rsplit_once('/').map_or("", |(folder, _)| folder);
-        let kept = kept(tree, folder);
-        for (object, place) in before {
+        let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let unit = old.unit_of(folder)?;
+        let now = match &unit {
+            Some(unit) => tree.get(&format!("flux/{unit}.yaml")).and_then(|file| folder_in(&file.bytes)),
+            None => Some(folder.to_owned()),
+        };
+        let kept = now.map(|folder| kept(tree, &folder)).unwrap_or_default();
+        let source = sources.add(format!("{}/{path}", old.out), text);
+        for (object, place) in dangerous(source, &sources.get(source).text) {
             if !kept.contains(&object) {
-                found.push(danger(&object, place, folder));
+                found.push(danger(&object, place, unit.as_deref().unwrap_or_else(|| label(folder))));
             }
         }
     }
     Ok(found)
+}
+
+/// What a unit is called unless its name is pinned.
+fn label(folder: &str) -> &str {
+    folder.rsplit('/').next().unwrap_or(folder)
+}
+
+/// The tree as it lies on the disk.
+struct Old<'o> {
+    world: &'o dyn World,
+    out: &'o str,
+}
+
+impl Old<'_> {
+    fn text(&self, path: &str) -> Result<Option<String>, Error> {
+        let bytes = self.world.read(&format!("{}/{path}", self.out))?;
+        Ok(bytes.and_then(|bytes| String::from_utf8(bytes).ok()))
+    }
+
+    /// The folder that a unit's file names.
+    fn folder_of(&self, path: &str) -> Result<Option<String>, Error> {
+        if !path.starts_with("flux/") {
+            return Ok(None);
+        }
+        Ok(self.text(path)?.and_then(|text| folder_in(text.as_bytes())))
+    }
+
+    fn files_of(&self, folder: &str) -> Result<Vec<String>, Error> {
+        let files = self.world.files(&format!("{}/{folder}", self.out))?;
+        let below = |path: String| path.strip_prefix(self.out)?.strip_prefix('/').map(str::to_owned);
+        Ok(files.into_iter().filter_map(below).filter(|path| path.ends_with(".yaml")).collect())
+    }
+
+    /// The unit that applies a folder.
+    fn unit_of(&self, folder: &str) -> Result<Option<String>, Error> {
+        for file in self.world.files(&format!("{}/flux", self.out))? {
+            let Some(name) = file.rsplit('/').next().and_then(|name| name.strip_suffix(".yaml")) else { continue };
+            if self.folder_of(&format!("flux/{name}.yaml"))?.as_deref() == Some(folder) {
+                return Ok(Some(name.to_owned()));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// The folder below `out/` that a unit's file names. Only what we wrote ourselves is asked.
+fn folder_in(bytes: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    let path = text.lines().find_map(|line| line.strip_prefix("  path: "))?;
+    // `apps`, the namespace and the unit's own folder; what stands before them may be called `apps` too.
+    let parts: Vec<&str> = path.trim_matches(['"', ' ']).split('/').collect();
+    let folder = parts.last_chunk::<3>()?;
+    (folder[0] == "apps").then(|| folder.join("/"))
 }
 
 /// Kinds whose deletion destroys more than themselves, with what it destroys.
@@ -87,14 +153,13 @@ fn kept(tree: &Tree, folder: &str) -> BTreeSet<ObjectId> {
         .collect()
 }
 
-fn danger(object: &ObjectId, place: Place, folder: &str) -> Diagnostic {
+fn danger(object: &ObjectId, place: Place, unit: &str) -> Diagnostic {
     let what = KINDS.iter().find(|(kind, _)| *kind == object.kind).map_or("it", |(_, what)| what);
-    let service = folder.rsplit('/').next().unwrap_or(folder);
     Diagnostic::new(code!("prune-danger"), format!("Flux will delete `{object}`, and with it {what}"))
         .at(Place { span: Span { ..place.span }, ..place }, "no longer in this unit")
         .note("Flux prunes what a unit applied before and has no more; an object that moves to another unit is pruned too")
         .help(format!(
-            "to keep it, keep it in `{service}`, or first build and apply it with the annotation `kustomize.toolkit.fluxcd.io/prune: disabled`"
+            "to keep it, keep it in `{unit}`, or first build and apply it with the annotation `kustomize.toolkit.fluxcd.io/prune: disabled`"
         ))
         .about(object.to_string())
 }

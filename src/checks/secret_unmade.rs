@@ -51,6 +51,9 @@ pub fn check(model: &Model, _: &Sources, found: &mut Vec<Diagnostic>) {
                 (None, Some((other, _))) => finding
                     .note(format!("there is one of that name in the namespace `{other}`; pods see only those of their own"))
                     .help(format!("make it in `{namespace}` too, or say who copies it: `provides = [\"secret/{namespace}/{name}\"]`")),
+                (None, None) if *namespace != unit.namespace => finding
+                    .help(format!("declare it in a service of the namespace `{namespace}`: `secrets = {{ {name} = {{ sealed = [\"…\"] }} }}`"))
+                    .help(format!("or say who makes it: `provides = [\"secret/{namespace}/{name}\"]`")),
                 (None, None) => finding
                     .help(format!("declare it in [{}]: `secrets = {{ {name} = {{ sealed = [\"…\"] }} }}`", unit.title()))
                     .help(format!("or say who makes it: `provides = [\"secret/{namespace}/{name}\"]`")),
@@ -71,6 +74,7 @@ fn operated(model: &Model) -> Vec<&Claim> {
                     | "generators.external-secrets.io"
                     | "bitnami.com"
                     | "metallb.io"
+                    | "infra.contrib.fluxcd.io"
             )
     };
     model.claims.iter().filter(|claim| !known(&claim.object.group)).collect()

@@ -1,6 +1,6 @@
 //! `cert`: shows and pins the certificate that secrets are sealed with.
 
-use toml_edit::{DocumentMut, value};
+use toml_edit::Document;
 
 use super::{Answer, Arguments, Surroundings, arguments::Cert, compiled, refusal, report};
 use crate::{
@@ -73,20 +73,39 @@ fn pin(
     let path = &arguments.inventory;
     let bytes = world.read(path)?.unwrap_or_default();
     let text = String::from_utf8_lossy(&bytes);
-    let Ok(mut document) = text.parse::<DocumentMut>() else {
-        return Ok(refusal(format!("`{path}` is not TOML"), "`gitopsc check` says where"));
+    let Some(text) = with_pin(&text, certificate.spki()) else {
+        return Ok(refusal(
+            format!("`{path}` has no line for the digest of the certificate"),
+            "add `[sealing]` with `cert = \"…\"`",
+        ));
     };
-    let Some(sealing) = document.get_mut("sealing").and_then(toml_edit::Item::as_table_like_mut) else {
-        return Ok(refusal(format!("`{path}` has no table `[sealing]`"), "add it with `cert = \"…\"`"));
-    };
-    let mut digest = value(certificate.spki());
-    if let (Some(new), Some(old)) = (digest.as_value_mut(), sealing.get("spki").and_then(toml_edit::Item::as_value)) {
-        *new.decor_mut() = old.decor().clone();
-    }
-    sealing.insert("spki", digest);
-    world.save(path, document.to_string().as_bytes(), Access::Shared)?;
+    world.save(path, text.as_bytes(), Access::Shared)?;
     let was = pinned
         .map(|old| format!("it was {old}; values sealed for that key must be sealed again\n"))
         .unwrap_or_default();
     Ok(Answer { stderr: format!("pinned {} in {path}\n{was}", certificate.spki()), ..Answer::default() })
+}
+
+/// The inventory's text with this digest, every other byte as it was; nothing if it has no `[sealing]` with a `cert`.
+fn with_pin(text: &str, spki: &str) -> Option<String> {
+    let body = text.trim_start_matches('\u{feff}');
+    let mark = text.len() - body.len();
+    let document = Document::parse(body).ok()?;
+    let sealing = document.get("sealing")?.as_table_like()?;
+    if let Some(range) = sealing.get("spki").and_then(toml_edit::Item::span) {
+        return Some(format!("{}\"{spki}\"{}", &text[..mark + range.start], &text[mark + range.end..]));
+    }
+    let (key, cert) = sealing.get_key_value("cert")?;
+    let (key, cert) = (mark + key.span()?.start, mark + cert.span()?.end);
+    let line = text[..key].rfind('\n').map_or(mark, |end| end + 1);
+    let before = &text[line..key];
+    // `cert` begins its line, perhaps as `sealing.cert`; otherwise it stands in `{ … }` among others.
+    let is_alone = before.chars().all(|letter| letter.is_whitespace() || letter.is_alphanumeric() || letter == '.');
+    if !is_alone {
+        return Some(format!("{}, spki = \"{spki}\"{}", &text[..cert], &text[cert..]));
+    }
+    let line_end = if text.contains("\r\n") { "\r\n" } else { "\n" };
+    let end = text[cert..].find('\n').map_or(text.len(), |end| cert + end + 1);
+    let lacks_end = if text[..end].ends_with('\n') { "" } else { line_end };
+    Some(format!("{}{lacks_end}{before}spki = \"{spki}\"{line_end}{}", &text[..end], &text[end..]))
 }

@@ -126,11 +126,9 @@ impl SecretFiles<'_> {
         };
         let mut bytes = Zeroizing::new(bytes);
         if bytes.starts_with(b"age-encryption.org/") || bytes.starts_with(b"-----BEGIN AGE ENCRYPTED FILE-----") {
-            let Some(identities) = self.identities()? else {
-                return Ok(Err(Refused::Answer(refusal(
-                    format!("`{path}` is encrypted with age, and there is no identity to decrypt it"),
-                    "name a file with `--identity`, or set SOPS_AGE_KEY_FILE or SOPS_AGE_KEY",
-                ))));
+            let identities = match self.identities()? {
+                Ok(identities) => identities,
+                Err(refused) => return Ok(Err(Refused::Answer(refused))),
             };
             bytes = match decrypt_age(&bytes, &identities) {
                 Ok(plain) => plain,
@@ -161,13 +159,25 @@ impl SecretFiles<'_> {
         }
     }
 
-    fn identities(&self) -> Result<Option<Zeroizing<String>>, Error> {
+    fn identities(&self) -> Result<Result<Zeroizing<String>, Answer>, Error> {
         let variable = self.around.variable;
-        let path = self.identity.map(str::to_owned).or_else(|| variable("SOPS_AGE_KEY_FILE"));
-        if let Some(path) = path {
-            let bytes = self.world.read(&path)?;
-            return Ok(bytes.and_then(|bytes| String::from_utf8(bytes).ok()).map(Zeroizing::new));
-        }
-        Ok(variable("SOPS_AGE_KEY").map(Zeroizing::new))
+        let Some(path) = self.identity.map(str::to_owned).or_else(|| variable("SOPS_AGE_KEY_FILE")) else {
+            return Ok(variable("SOPS_AGE_KEY").map(Zeroizing::new).ok_or_else(|| {
+                refusal(
+                    "the file of secrets is encrypted with age, and there is no identity to decrypt it",
+                    "name a file with `--identity`, or set SOPS_AGE_KEY_FILE or SOPS_AGE_KEY",
+                )
+            }));
+        };
+        let Some(bytes) = self.world.read(&path)? else {
+            return Ok(Err(refusal(
+                format!("there is no file `{path}`, which is to hold the age identities"),
+                "`--identity` and SOPS_AGE_KEY_FILE name a file as `age-keygen` writes it",
+            )));
+        };
+        Ok(String::from_utf8(bytes).map(Zeroizing::new).map_err(|error| {
+            drop(Zeroizing::new(error.into_bytes()));
+            refusal(format!("`{path}` is not text"), "use a file as `age-keygen` writes it")
+        }))
     }
 }

@@ -108,6 +108,8 @@ pub fn text(
     match String::from_utf8(bytes) {
         Ok(text) => {
             let text = if text.contains("\r\n") { text.replace("\r\n", "\n") } else { text };
+            // A byte order mark belongs to the file, not to its text, which ends up in the middle of another file.
+            let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
             Ok(Some(sources.add(path, text)))
         }
         Err(error) => {

@@ -26,6 +26,12 @@ impl Templates {
         let Some(main) = main else {
             return Diagnostic::new(code!("template-error"), format!("there is no template `{path}`"));
         };
+        if let Some(range) = &main.guarded().too_deep {
+            let place = Place { source: main.source, span: Span::new(range.start, range.end) };
+            return Diagnostic::new(code!("template-syntax"), "this template nests too deep")
+                .at(place, "")
+                .help("take the expression apart with `{% set … %}`, or loop over a list instead of chaining `elif`");
+        }
         let mut range = range_of(main, innermost);
         if innermost.kind() == ErrorKind::UndefinedError {
             range = name_at(&main.content, range);

@@ -26,6 +26,8 @@ pub(super) struct Rewritten {
     pub(super) text: String,
     /// In the order of their offsets.
     insertions: Vec<Insertion>,
+    /// Where the template nests deeper than it may. The text then ends there, so that compiling it fails.
+    pub(super) too_deep: Option<Range<usize>>,
 }
 
 /// Something put into a template.
@@ -92,6 +94,9 @@ pub(super) fn mark(text: &str, template: usize, marks: &[(usize, Mark)]) -> Rewr
 }
 
 fn insert(text: &str, mut pieces: Vec<Piece>) -> Rewritten {
+    if let Some(range) = too_deep(text) {
+        return Rewritten { text: text[..range.start].to_owned(), too_deep: Some(range), ..Rewritten::default() };
+    }
     let Ok(Stmt::Template(template)) = parse(text, "", syntax()) else {
         return Rewritten::new(text, Vec::new());
     };
@@ -105,6 +110,41 @@ fn insert(text: &str, mut pieces: Vec<Piece>) -> Rewritten {
         Ok(_) => rewritten,
         Err(_) => Rewritten::new(text, Vec::new()),
     }
+}
+
+/// Operators in one expression, and `elif`s in one template. MiniJinja's parser and compiler recurse into each, and check it for
+/// brackets and blocks only, so that a long chain of them would exhaust the stack.
+const MOST: usize = 500;
+
+/// The first operator or `elif` that is one too many.
+fn too_deep(text: &str) -> Option<Range<usize>> {
+    // Nothing shorter can have so many.
+    if text.len() < MOST {
+        return None;
+    }
+    let (mut operators, mut branches, mut first) = (0, 0, false);
+    for (token, span) in tokenize(text, false, syntax()).map_while(Result::ok) {
+        let count = match token {
+            Token::VariableStart | Token::BlockStart => {
+                (operators, first) = (0, true);
+                continue;
+            }
+            Token::Ident("elif") if first => &mut branches,
+            Token::Ident("not" | "and" | "or" | "is" | "in" | "if" | "else") => &mut operators,
+            Token::Ident(_) | Token::Str(_) | Token::String(_) | Token::Int(_) | Token::Int128(_) | Token::Float(_) => {
+                first = false;
+                continue;
+            }
+            Token::Comma | Token::Colon | Token::TemplateData(_) => continue,
+            _ => &mut operators,
+        };
+        first = false;
+        *count += 1;
+        if *count > MOST {
+            return Some(span.start_offset as usize..span.end_offset as usize);
+        }
+    }
+    None
 }
 
 /// The tokens of a template, with what is needed to find operators and brackets.

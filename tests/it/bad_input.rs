@@ -40,9 +40,8 @@ fn an_inventory_that_is_missing_is_named_with_a_way_out() {
     let said = refused(&repository);
     let expected = "\
 error[inventory-missing]: there is no `inventory.toml` here
- --> inventory.toml
-  |
-  = help: go to the folder that holds it, or name the folder with `-C`
+ |
+ = help: go to the folder that holds it, or name that folder with `-C DIR`
 
 1 error
 ";
@@ -117,6 +116,11 @@ fn a_deep_template_ends_in_an_error() {
         format!("a: {{{{ {}1{} }}}}\n", "(".repeat(100_000), ")".repeat(100_000)),
         format!("a: {{{{ {} }}}}\n", "not ".repeat(100_000)),
         "{% if true %}".repeat(100_000),
+        format!("a: {{{{ 1{} }}}}\n", " + 1".repeat(100_000)),
+        format!("a: {{{{ cluster{} }}}}\n", ".name".repeat(100_000)),
+        format!("a: {{{{ 1{} }}}}\n", " | string".repeat(100_000)),
+        format!("a: {{{{ 1{} }}}}\n", " if true else 1".repeat(100_000)),
+        format!("{{% if false %}}{}{{% endif %}}\n", "{% elif false %}".repeat(100_000)),
     ] {
         let (exit, codes, place) = found(&with(values, &text));
         assert_eq!((exit, codes), (Some(1), vec!["template-syntax".to_owned()]), "{}", &text[..40]);

@@ -32,16 +32,15 @@ fn json_has_exactly_the_promised_shape() {
             {
                 "code": "template-unused",
                 "severity": "warning",
-                "message": "`templates/services/app/notes.md.j2` is used by nobody",
+                "message": "nothing uses `templates/services/app/notes.md.j2`",
                 "places": [{
                     "path": "templates/services/app/notes.md.j2", "line": 1, "column": 1, "end_line": 1, "end_column": 18, "label": "",
                 }],
-                "hint": report["diagnostics"][1]["hint"],
+                "hint": "a manifest ends in `.yaml` or `.yaml.j2`",
             },
         ],
     });
     assert_eq!(report, expected);
-    assert!(report["diagnostics"][1]["hint"].is_string());
 }
 
 #[test]

@@ -240,7 +240,7 @@ fn a_build_refuses_values_that_would_not_open() {
 fn a_pin_changes_the_digest_and_no_other_byte() {
     let written = "# kept\n[sealing]   # kept too\n  cert = 'certs/cluster.pem'   # single quotes\n\n";
     for (sealing, pinned) in [
-        (written.to_owned(), format!("{}spki = \"{SPKI}\"\n\n", written.strip_suffix('\n').unwrap())),
+        (written.to_owned(), format!("{}  spki = \"{SPKI}\"\n\n", written.strip_suffix('\n').unwrap())),
         (
             "[sealing]\nspki =   \"sha256:00\"   # old\ncert = \"certs/cluster.pem\"\n".to_owned(),
             format!("[sealing]\nspki =   \"{SPKI}\"   # old\ncert = \"certs/cluster.pem\"\n"),

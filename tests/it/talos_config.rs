@@ -168,6 +168,6 @@ fn an_encrypted_bundle_opens_with_its_identity() {
         assert!(!said.stderr.contains("AGE-SECRET-KEY"), "{}", said.stderr);
         let said = config(&repository, &["--identity", "no-such-file.txt"]);
         assert_eq!(said.exit, Some(2));
-        assert!(said.stderr.starts_with("error: there is no file `no-such-file.txt`\n"), "{}", said.stderr);
+        assert!(said.stderr.starts_with("error: there is no file `no-such-file.txt`, "), "{}", said.stderr);
     }
 }
