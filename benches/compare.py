@@ -130,7 +130,9 @@ def main():
     wanted = words.parse_args()
     binary = str(Path(wanted.binary).resolve())
     example(binary, wanted.runs)
-    sizes(binary, [int(count) for count in wanted.sizes.split(",") if count], min(wanted.runs, 5))
+    counts = [int(count) for count in wanted.sizes.split(",") if count]
+    if counts:
+        sizes(binary, counts, min(wanted.runs, 5))
 
 
 if __name__ == "__main__":
