@@ -45,7 +45,7 @@ error[inventory-missing]: there is no `inventory.toml` here
 
 1 error
 ";
-    assert_eq!((said.exit, said.stderr.as_str()), (Some(1), expected));
+    assert_eq!((said.exit, said.stderr.as_str()), (Some(2), expected));
 }
 
 #[test]
