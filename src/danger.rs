@@ -140,8 +140,7 @@ fn object(document: &Node) -> Option<(ObjectId, Place)> {
 
 /// Dangerous objects that the new tree has in the same folder, and so in the same unit.
 fn kept(tree: &Tree, folder: &str) -> BTreeSet<ObjectId> {
-    let prefix = format!("{folder}/");
-    let files = tree.files().filter(|(path, _)| path.starts_with(&prefix) && path.ends_with(".yaml"));
+    let files = tree.below(folder).filter(|(path, _)| path.ends_with(".yaml"));
     // The texts are compared, not reported on: a source of their own keeps places apart.
     let mut scratch = Sources::default();
     files

@@ -1,5 +1,7 @@
 //! Values that remember where they were written: what TOML and YAML are read into.
 
+use std::{collections::HashMap, fmt, ops::Deref};
+
 use serde_json::{Map, Number, Value};
 
 use crate::source::{Place, SourceId, Span};
@@ -23,7 +25,7 @@ pub enum Kind {
     String(String),
     List(Vec<Node>),
     /// In the order written; keys are unique.
-    Map(Vec<Entry>),
+    Map(Entries),
 }
 
 /// One key of a map with its value.
@@ -35,6 +37,77 @@ pub struct Entry {
     pub key_place: Place,
     /// Its value.
     pub value: Node,
+}
+
+/// The entries of a map. A large one knows where each key is; looking along a small one is faster.
+#[derive(Clone, Default)]
+pub struct Entries {
+    list: Box<[Entry]>,
+    index: Option<Box<HashMap<String, usize>>>,
+}
+
+impl Entries {
+    /// Up to here a map has no index.
+    const SMALL: usize = 32;
+
+    fn find(&self, key: &str) -> Option<&Entry> {
+        match &self.index {
+            Some(index) => index.get(key).map(|at| &self.list[*at]),
+            None => self.list.iter().find(|entry| entry.key == key),
+        }
+    }
+}
+
+impl From<Vec<Entry>> for Entries {
+    fn from(list: Vec<Entry>) -> Self {
+        let index = (list.len() > Self::SMALL)
+            .then(|| Box::new(list.iter().enumerate().map(|(at, entry)| (entry.key.clone(), at)).collect()));
+        Entries { list: list.into(), index }
+    }
+}
+
+impl FromIterator<Entry> for Entries {
+    fn from_iter<I: IntoIterator<Item = Entry>>(entries: I) -> Self {
+        Vec::from_iter(entries).into()
+    }
+}
+
+impl Deref for Entries {
+    type Target = [Entry];
+
+    fn deref(&self) -> &[Entry] {
+        &self.list
+    }
+}
+
+impl IntoIterator for Entries {
+    type Item = Entry;
+    type IntoIter = std::vec::IntoIter<Entry>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.list.into_vec().into_iter()
+    }
+}
+
+impl<'e> IntoIterator for &'e Entries {
+    type Item = &'e Entry;
+    type IntoIter = std::slice::Iter<'e, Entry>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.list.iter()
+    }
+}
+
+impl PartialEq for Entries {
+    fn eq(&self, other: &Self) -> bool {
+        self.list == other.list
+    }
+}
+
+impl fmt::Debug for Entries {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.list.fmt(out)
+    }
 }
 
 /// Which part of an entry to point at.
@@ -59,7 +132,10 @@ impl Node {
 
     /// The entry of a key of this map.
     pub fn entry(&self, key: &str) -> Option<&Entry> {
-        self.entries().iter().find(|entry| entry.key == key)
+        match &self.kind {
+            Kind::Map(entries) => entries.find(key),
+            _ => None,
+        }
     }
 
     /// The entries of this map; none for anything else.
@@ -147,4 +223,27 @@ pub fn escape(step: &str) -> String {
 
 fn unescape(step: &str) -> String {
     step.replace("~1", "/").replace("~0", "~")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::Sources;
+
+    #[test]
+    fn a_key_is_found_in_maps_of_every_size() {
+        let source = Sources::default().add("a.toml", "");
+        for size in [0, 1, Entries::SMALL, Entries::SMALL + 1, 1000] {
+            let entry = |number: usize| {
+                let value = Node::new(source, Span::new(number, number + 1), Kind::Number(number.into()));
+                Entry { key: format!("k{number}"), key_place: value.place, value }
+            };
+            let map = Node::new(source, Span::default(), Kind::Map((0..size).map(entry).collect()));
+            for number in 0..size {
+                assert_eq!(map.get(&format!("k{number}")).unwrap().place.span.start as usize, number);
+            }
+            assert_eq!(map.get(&format!("k{size}")), None);
+            assert_eq!(map.entries().len(), size);
+        }
+    }
 }

@@ -118,6 +118,13 @@ impl Tree {
         self.files.iter()
     }
 
+    /// The files of a folder and of those in it, sorted by path.
+    pub fn below(&self, folder: &str) -> impl Iterator<Item = (&String, &File)> {
+        let prefix = format!("{folder}/");
+        let from = self.files.range::<str, _>((Bound::Included(prefix.as_str()), Bound::Unbounded));
+        from.take_while(move |(path, _)| path.starts_with(&prefix))
+    }
+
     /// How many files there are, the sentinel included.
     #[expect(clippy::len_without_is_empty, reason = "it never is")]
     pub fn len(&self) -> usize {
@@ -128,13 +135,7 @@ impl Tree {
     pub fn in_the_way(&self, path: &str) -> Option<(&str, &File)> {
         let around = path.match_indices('/').map(|(slash, _)| &path[..slash]);
         let above = around.chain([path]).find_map(|path| self.files.get_key_value(path));
-        let inside = format!("{path}/");
-        let below = || {
-            let (first, file) =
-                self.files.range::<str, _>((Bound::Included(inside.as_str()), Bound::Unbounded)).next()?;
-            first.starts_with(&inside).then_some((first, file))
-        };
-        above.or_else(below).map(|(path, file)| (path.as_str(), file))
+        above.or_else(|| self.below(path).next()).map(|(path, file)| (path.as_str(), file))
     }
 }
 

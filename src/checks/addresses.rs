@@ -47,7 +47,9 @@ pub fn check(model: &Model, _: &Sources, found: &mut Vec<Diagnostic>) {
             // It may lie in a network whose own prefix could not be read.
             let unread = model.root.get("networks").map_or(&[] as &[_], Node::entries).iter();
             let unread = unread.filter(|entry| !addresses.networks.contains_key(&entry.key));
-            found.push(unread.fold(finding, |finding, entry| finding.follows(format!("/networks/{}", escape(&entry.key)))));
+            found.push(
+                unread.fold(finding, |finding, entry| finding.follows(format!("/networks/{}", escape(&entry.key)))),
+            );
         }
     }
     for (name, network) in &addresses.networks {

@@ -10,7 +10,9 @@ pub fn check(model: &Model, _: &Sources, found: &mut Vec<Diagnostic>) {
             found.push(
                 Diagnostic::new(code!("chart-missing"), format!("there is no chart in `{path}`"))
                     .at(model.place(&format!("{}/chart/path", unit.pointer), Part::Value), "")
-                    .help(format!("add `{path}/Chart.yaml`, or correct the path, which begins at the folder of the inventory"))
+                    .help(format!(
+                        "add `{path}/Chart.yaml`, or correct the path, which begins at the folder of the inventory"
+                    ))
                     .about(unit.label()),
             );
         }

@@ -19,7 +19,8 @@ pub fn check(model: &Model, _: &Sources, found: &mut Vec<Diagnostic>) {
     let is_network = |name: &str| NETWORKS.contains(&name);
     let mut owned = model.inventory.owners.values().flat_map(|owner| &owner.owns);
     // A release, or an object of one: `helm:kube-system/cilium`, `DaemonSet.apps:kube-system/kube-flannel-ds`.
-    let of_network = |name: &str| NETWORKS.iter().any(|network| name.split('-').any(|word| word == *network) || name == *network);
+    let of_network =
+        |name: &str| NETWORKS.iter().any(|network| name.split('-').any(|word| word == *network) || name == *network);
     if owned.any(|text| text.rsplit(['/', ':']).next().is_some_and(of_network)) {
         return;
     }

@@ -23,7 +23,9 @@ pub fn check(model: &Model, _: &Sources, found: &mut Vec<Diagnostic>) {
                 None => format!(
                     "make a phase: `phases.config = {{}}` in [services.{service}], and move the file to `templates/services/{service}/config/`"
                 ),
-                Some(phase) => format!("move the file to a phase of `{service}` of its own that has `depends = [\"{service}-{phase}\"]`"),
+                Some(phase) => format!(
+                    "move the file to a phase of `{service}` of its own that has `depends = [\"{service}-{phase}\"]`"
+                ),
             };
             found.push(
                 Diagnostic::new(

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::provider_id;
 use crate::{
     code,
     compile::Model,
@@ -38,8 +39,7 @@ pub fn check(model: &Model, _: &Sources, found: &mut Vec<Diagnostic>) {
 /// Variables named in `unique-vars`, and those a provider ID is made of.
 pub fn unique_variables(model: &Model) -> Vec<String> {
     let talos = &model.inventory.talos;
-    let provider = talos.provider_id.iter().flat_map(|text| text.split('{').skip(1));
-    let in_provider = provider.filter_map(|part| part.split_once('}')).map(|(name, _)| name.to_owned());
+    let in_provider = talos.provider_id.iter().flat_map(|rule| provider_id::variables(rule)).map(str::to_owned);
     let mut names: Vec<String> = talos.unique_vars.iter().cloned().chain(in_provider).collect();
     names.sort();
     names.dedup();
@@ -88,7 +88,7 @@ fn hosts(model: &Model, found: &mut Vec<Diagnostic>) {
             .note("which of them answers is up to the ingress controller")
             .help("give one of them another host")
             .about(&host.fqdn)
-                .breaks(format!("object Certificate.cert-manager.io:{}/{}", unit.namespace, host.tls_secret)),
+            .breaks(format!("object Certificate.cert-manager.io:{}/{}", unit.namespace, host.tls_secret)),
         );
     }
 }

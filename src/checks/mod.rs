@@ -43,6 +43,7 @@ checks! {
     owned_elsewhere,
     owned_twice,
     plaintext,
+    provider_id,
     release_twice,
     sealed_orphans,
     secret_unmade,

@@ -50,7 +50,9 @@ pub fn check(model: &Model, _: &Sources, found: &mut Vec<Diagnostic>) {
                 .at(place, "")
                 .note("the API server refuses it from a kubelet (NodeRestriction)")
                 .help(format!("use a label of a domain of your own: `example.com/{own}`"))
-                .help(format!("or set it from outside, once the node has joined: `kubectl label node NODE {label}=VALUE`"))
+                .help(format!(
+                    "or set it from outside, once the node has joined: `kubectl label node NODE {label}=VALUE`"
+                ))
                 .about(label),
         );
     }

@@ -94,12 +94,16 @@ fn pool_overlaps(pool: &str, place: Place, ranges: &[IpRange], others: &[&Piece]
     if let Some(more) = others.len().checked_sub(SHOWN).filter(|more| *more > 0) {
         finding = finding.note(format!("and {more} more"));
     }
-    let rest = others.iter().fold(ranges.to_vec(), |rest, other| {
-        rest.into_iter().flat_map(|range| range.without(other.range)).collect()
-    });
+    let rest = others
+        .iter()
+        .fold(ranges.to_vec(), |rest, other| rest.into_iter().flat_map(|range| range.without(other.range)).collect());
     let rest: Vec<String> = rest.iter().map(ToString::to_string).collect();
     if rest.is_empty() || rest.len() > SHOWN {
         return finding.help("choose addresses that nothing else has");
     }
-    finding.edit(place, format!("\"{}\"", rest.join(", ")), if others.len() == 1 { "leave it out of the pool" } else { "leave them out of the pool" })
+    finding.edit(
+        place,
+        format!("\"{}\"", rest.join(", ")),
+        if others.len() == 1 { "leave it out of the pool" } else { "leave them out of the pool" },
+    )
 }

@@ -31,7 +31,7 @@ pub fn check(model: &Model, _: &Sources, found: &mut Vec<Diagnostic>) {
                     if output
                         .release
                         .as_ref()
-                        .is_some_and(|ours| format!("{}/{}", unit.namespace, ours.name) == release)
+                        .is_some_and(|ours| release.split_once('/') == Some((&*unit.namespace, &*ours.name)))
                     {
                         let ours = model.place(&format!("{}/chart", unit.pointer), Part::Key);
                         report(text.clone(), ours, &unit.name);

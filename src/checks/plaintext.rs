@@ -119,7 +119,9 @@ fn literal(name: &str, entry: &Entry) -> Diagnostic {
         .at(entry.key_place, "")
         .hidden()
         .help("name a Secret instead: most charts take `existingSecret`, containers `valueFrom` with a `secretKeyRef`")
-        .help(format!("if it is no secret: `[[allow]]` with `code = \"secret-plaintext\"`, `on = \"{name}\"` and a reason"))
+        .help(format!(
+            "if it is no secret: `[[allow]]` with `code = \"secret-plaintext\"`, `on = \"{name}\"` and a reason"
+        ))
         .about(name)
 }
 
@@ -156,7 +158,8 @@ fn is_literal(value: &Node) -> bool {
 
 /// A text that stands for itself: neither filled in later (`${NAME}`, `<path:…>`, `vault:…`) nor encrypted (`ENC[…]`).
 fn is_text(text: &str) -> bool {
-    let elsewhere =
-        ["$", "{{", "<", "ENC[", "file:", "op://", "ref+", "secret:", "secretref", "vault:"].iter().any(|start| text.starts_with(start));
+    let elsewhere = ["$", "{{", "<", "ENC[", "file:", "op://", "ref+", "secret:", "secretref", "vault:"]
+        .iter()
+        .any(|start| text.starts_with(start));
     !text.trim().is_empty() && !elsewhere
 }

@@ -1,5 +1,7 @@
 //! Every sealed Secret that is stored is declared by a service.
 
+use std::collections::BTreeSet;
+
 use crate::{
     compile::Model,
     diagnostic::Diagnostic,
@@ -9,12 +11,17 @@ use crate::{
 
 /// Stores against declarations.
 pub fn check(model: &Model, _: &Sources, found: &mut Vec<Diagnostic>) {
+    let declared: BTreeSet<(&str, &str)> = model
+        .plan
+        .units
+        .iter()
+        .flat_map(|unit| {
+            let sealed = unit.facets.secrets.iter().filter(|(_, secret)| !secret.sealed.is_empty());
+            sealed.map(|(name, _)| (unit.namespace.as_str(), name.as_str()))
+        })
+        .collect();
     for ((namespace, name), stored) in &model.inputs.sealed.secrets {
-        let declared = model.plan.units.iter().any(|unit| {
-            unit.namespace == *namespace
-                && unit.facets.secrets.get(name).is_some_and(|secret| !secret.sealed.is_empty())
-        });
-        if !declared {
+        if !declared.contains(&(namespace.as_str(), name.as_str())) {
             found.push(orphaned_secret(stored, namespace, name, &store_path(namespace, name)));
         }
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::{
     claim::Claim,
     code,
-    compile::{Model, secret_makers},
+    compile::Model,
     diagnostic::{Diagnostic, Severity, nearest},
     knowledge,
     plan::UnitId,
@@ -15,15 +15,16 @@ use crate::{
 
 /// Every certain use against everybody who makes Secrets.
 pub fn check(model: &Model, _: &Sources, found: &mut Vec<Diagnostic>) {
-    let makers = secret_makers(model);
+    let makers = &model.secret_makers;
     let operated = operated(model);
     let mut reported = BTreeSet::new();
     for (id, (unit, output)) in model.plan.units.iter().zip(&model.units).enumerate() {
         for SecretUse { namespace, name, place, is_certain } in &output.secret_uses {
             let namespace = namespace.as_ref().unwrap_or(&unit.namespace);
             let is_made = makers.contains_key(&(namespace.clone(), name.clone()));
-            let by_operator =
-                operated.iter().any(|claim| claim.object.namespace.as_ref() == Some(namespace) && stems(name, &claim.object.name));
+            let by_operator = operated
+                .iter()
+                .any(|claim| claim.object.namespace.as_ref() == Some(namespace) && stems(name, &claim.object.name));
             if is_made || !is_certain || by_operator || is_doubtful(model, namespace) {
                 continue;
             }
@@ -66,7 +67,15 @@ fn operated(model: &Model) -> Vec<&Claim> {
     let known = |group: &str| {
         knowledge::is_built_in_group(group)
             || knowledge::is_flux_group(group)
-            || matches!(group, "cert-manager.io" | "external-secrets.io" | "generators.external-secrets.io" | "bitnami.com" | "metallb.io" | "infra.contrib.fluxcd.io")
+            || matches!(
+                group,
+                "cert-manager.io"
+                    | "external-secrets.io"
+                    | "generators.external-secrets.io"
+                    | "bitnami.com"
+                    | "metallb.io"
+                    | "infra.contrib.fluxcd.io"
+            )
     };
     model.claims.iter().filter(|claim| !known(&claim.object.group)).collect()
 }

@@ -1,5 +1,7 @@
 //! Every file in `templates/` is used by something.
 
+use std::collections::HashSet;
+
 use crate::{
     code,
     compile::Model,
@@ -10,9 +12,14 @@ use crate::{
 
 /// Files that no service, node, issuer or other template asked for.
 pub fn check(model: &Model, sources: &Sources, found: &mut Vec<Diagnostic>) {
+    let mut quoted = None;
     for (path, source) in &model.inputs.files {
         let is_prose = path.rsplit_once('.').is_some_and(|(_, ending)| ending == "md");
-        if model.inputs.used.contains(path) || is_prose || included(model, sources, path) {
+        if model.inputs.used.contains(path) || is_prose {
+            continue;
+        }
+        let quoted = quoted.get_or_insert_with(|| quoted_words(model, sources));
+        if quoted.contains(path.strip_prefix("templates/").unwrap_or(path)) {
             continue;
         }
         let text = &sources.get(*source).text;
@@ -23,10 +30,10 @@ pub fn check(model: &Model, sources: &Sources, found: &mut Vec<Diagnostic>) {
     }
 }
 
-fn included(model: &Model, sources: &Sources, path: &str) -> bool {
-    let name = path.strip_prefix("templates/").unwrap_or(path);
-    let named = |text: &str| text.contains(&format!("\"{name}\"")) || text.contains(&format!("'{name}'"));
-    model.inputs.files.values().any(|source| named(&sources.get(*source).text))
+/// Whatever stands between two quotes in a template: the names of those it includes are among them.
+fn quoted_words<'s>(model: &Model, sources: &'s Sources) -> HashSet<&'s str> {
+    let texts = model.inputs.files.values().map(|source| sources.get(*source).text.as_str());
+    texts.flat_map(|text| ['"', '\''].into_iter().flat_map(|quote| text.split(quote).skip(1))).collect()
 }
 
 /// A service or node that could not be read uses nothing.

@@ -1,5 +1,7 @@
 //! Virtual addresses: held by control planes, on a link of their network, and never needed before they can exist.
 
+use serde_json::Value;
+
 use crate::{
     code,
     compile::Model,
@@ -36,7 +38,9 @@ pub fn check(model: &Model, _: &Sources, found: &mut Vec<Diagnostic>) {
         let network = model.plan.addresses.network_of(vip.ip);
         for (node, machine) in &model.plan.addresses.nodes {
             let holds = machine.role == Role::Controlplane && (vip.nodes.is_empty() || vip.nodes.contains(node));
-            let Some((own, own_network)) = machine.ip.filter(|_| holds).and_then(|ip| model.plan.addresses.network_of(ip)) else {
+            let Some((own, own_network)) =
+                machine.ip.filter(|_| holds).and_then(|ip| model.plan.addresses.network_of(ip))
+            else {
                 continue;
             };
             if let Some((other, _)) = network.filter(|(other, _)| *other != own) {
@@ -54,8 +58,51 @@ pub fn check(model: &Model, _: &Sources, found: &mut Vec<Diagnostic>) {
                 );
                 break;
             }
+            if !on_a_link(model, node, &vip.ip.to_string()) {
+                found.push(lost(model, name, node).about(vip.ip.to_string()));
+                break;
+            }
         }
     }
+}
+
+/// Is the address on a link of this node, be it by the inventory or by a patch? A node without a configuration is not
+/// judged.
+fn on_a_link(model: &Model, node: &str, ip: &str) -> bool {
+    let Some(documents) = model.talos.get(node).and_then(|node| node.documents.as_ref()) else { return true };
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    documents.iter().flat_map(|document| list(&document["machine"]["network"]["interfaces"])).any(|link| {
+        let vlans = list(&link["vlans"]);
+        std::iter::once(&link).chain(&vlans).any(|link| link["vip"]["ip"] == ip)
+    })
+}
+
+/// The finding about a virtual address that would be on no link of its holder.
+fn lost(model: &Model, name: &str, node: &str) -> Diagnostic {
+    let links = model.talos.get(node).map_or(&[][..], |node| &node.machine.network.links);
+    let other = links.iter().find_map(|link| link.vip);
+    let addresses = &model.plan.addresses;
+    let other = addresses.vips.iter().find(|(_, vip)| Some(vip.ip) == other).map(|(other, _)| other);
+    let place = model.place(&format!("/vips/{}", escape(name)), Part::Key);
+    if let Some(other) = other {
+        return Diagnostic::new(
+            code!("vip-second"),
+            format!("`{node}` cannot hold virtual address `{name}` besides `{other}`"),
+        )
+        .at(place, "")
+        .at(model.place(&format!("/vips/{}", escape(other)), Part::Key), "is on its link already")
+        .note("a link has one virtual address")
+        .help("name other holders for one of them with `nodes`, or let something else hold it: `by = \"external\"`");
+    }
+    let ip = addresses.nodes.get(node).and_then(|node| node.ip);
+    let network = ip.and_then(|ip| addresses.network_of(ip)).map_or("", |(network, _)| network);
+    Diagnostic::new(
+        code!("vip-without-link"),
+        format!("virtual address `{name}` is on no link of `{node}`, which holds it"),
+    )
+    .at(place, "")
+    .at(model.place(&format!("/nodes/{}", escape(node)), Part::Key), "its link is not known")
+    .help(format!("name the link of `[networks.{network}]`: `interface = \"eth0\"`, or give the node its `mac`"))
 }
 
 fn bootstrap(model: &Model, found: &mut Vec<Diagnostic>) {
@@ -63,7 +110,9 @@ fn bootstrap(model: &Model, found: &mut Vec<Diagnostic>) {
     let place = model.place("/cluster/bootstrap", Part::Value);
     let first = model.inventory.nodes.iter().find(|(_, node)| node.role == Role::Controlplane).map(|(name, _)| name);
     let mended = |finding: Diagnostic| match first {
-        Some(node) => finding.edit(place, format!("\"{node}\""), "name a control plane, which has an address of its own"),
+        Some(node) => {
+            finding.edit(place, format!("\"{node}\""), "name a control plane, which has an address of its own")
+        }
         None => finding.help("name a control plane, which has an address of its own"),
     };
     let vip = model.inventory.vips.iter().find(|(name, vip)| *name == bootstrap || vip.ip == *bootstrap);

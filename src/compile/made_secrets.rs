@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Secrets by namespace and name, with the unit that makes them; None where nobody of this inventory does.
-pub fn secret_makers(model: &Model) -> BTreeMap<(String, String), Option<usize>> {
+pub(super) fn secret_makers(model: &Model) -> BTreeMap<(String, String), Option<usize>> {
     let mut makers = BTreeMap::new();
     for owned in model.inventory.owners.values().flat_map(|owner| &owner.owns) {
         if let Some(ObjectId { kind, namespace: Some(namespace), name, .. }) = ObjectId::parse(owned)

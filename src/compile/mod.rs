@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 pub use inputs::{Inputs, SealedStore};
-pub use made_secrets::secret_makers;
+use made_secrets::secret_makers;
 pub use manifests::{Body, Manifest, UnitOutput, Values, manifest_name, objects, render};
 
 use crate::{
@@ -90,6 +90,8 @@ pub struct Model {
     pub units: Vec<UnitOutput>,
     /// Every object of every unit.
     pub claims: Vec<Claim>,
+    /// Secrets that somebody makes, by namespace and name, with the unit that does; None where nobody of this inventory does.
+    pub secret_makers: BTreeMap<(String, String), Option<usize>>,
     /// The facts of templates.
     pub facts: Facts,
     /// Schemas of the cluster's Kubernetes version, of popular custom resources and of every CRD in the repository.
@@ -186,6 +188,7 @@ fn model(
         order: Order::default(),
         units,
         claims: Vec::new(),
+        secret_makers: BTreeMap::new(),
         facts,
         schemas,
         talos,
@@ -335,11 +338,11 @@ fn gather_references(model: &mut Model, needs: &mut [Vec<crate::facets::Need>]) 
             output.secret_uses.append(&mut found.secrets);
         }
     }
-    let makers = secret_makers(model);
+    model.secret_makers = secret_makers(model);
     for (id, output) in model.units.iter().enumerate() {
         for references::SecretUse { namespace, name, place, .. } in &output.secret_uses {
             let namespace = namespace.clone().unwrap_or_default();
-            if let Some(Some(maker)) = makers.get(&(namespace, name.clone())) {
+            if let Some(Some(maker)) = model.secret_makers.get(&(namespace, name.clone())) {
                 needs[id].push(crate::facets::Need {
                     what: crate::facets::What::Unit(*maker),
                     reason: format!("it uses the Secret `{name}`"),

@@ -99,8 +99,13 @@ fn owners(model: &Model) -> Vec<Vec<String>> {
 fn graph(model: &Model) -> String {
     let edges: Vec<Vec<UnitId>> =
         model.order.edges.iter().map(|edges| edges.iter().filter_map(|edge| edge.to).collect()).collect();
+    let mut position = vec![0; edges.len()];
+    for (at, id) in model.order.sorted(&model.plan).unwrap_or_default().into_iter().enumerate() {
+        position[id] = at;
+    }
     let direct = |from: UnitId| -> Vec<UnitId> {
-        let through = |to: UnitId| edges[from].iter().any(|&other| other != to && reaches(&edges, other, to));
+        let through =
+            |to: UnitId| edges[from].iter().any(|&other| other != to && reaches(&edges, &position, other, to));
         edges[from].iter().copied().filter(|&to| !through(to)).collect()
     };
     let name = |id: UnitId| model.plan.units[id].name.as_str();
@@ -121,15 +126,15 @@ fn graph(model: &Model) -> String {
     format!("\n## Order\n{first}\n```mermaid\nflowchart LR\n{}```\n", lines.concat())
 }
 
-/// Whether a unit waits for another, directly or through others.
-fn reaches(edges: &[Vec<UnitId>], from: UnitId, to: UnitId) -> bool {
+/// Whether a unit waits for another, directly or through others. Only units that come up after it can.
+fn reaches(edges: &[Vec<UnitId>], position: &[usize], from: UnitId, to: UnitId) -> bool {
     let mut seen = std::collections::HashSet::new();
     let mut stack = vec![from];
     while let Some(id) = stack.pop() {
         if id == to {
             return true;
         }
-        if seen.insert(id) {
+        if position[id] > position[to] && seen.insert(id) {
             stack.extend(&edges[id]);
         }
     }

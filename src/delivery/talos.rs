@@ -14,7 +14,7 @@ use crate::{
     plan::{Plan, address::Network},
     source::{Place, Sources},
     talos::{
-        Cni, Contract, HostDns, Link, Machine, Mirror, Patch, Role, Route, Secrets, generate,
+        Cni, Contract, HostDns, Link, LinkId, LinkSelector, Machine, Mirror, Patch, Role, Route, Secrets, generate,
         schematic::{META_NETWORK, Schematic, installer_image, network_meta},
     },
     tree::{Origin, Tree},
@@ -214,8 +214,8 @@ fn network(parts: &Parts<'_>, node: &inventory::NodeEntry, name: &str, machine: 
         [] => vec![network.cidr.to_string()],
         written => written.to_vec(),
     };
-    let Some(interface) = node.interface.as_ref().or(network.interface.as_ref()) else { return };
-    let mut link = Link::named(interface.clone());
+    let Some(id) = link_of(node, network) else { return };
+    let mut link = Link::new(id);
     // Without this a node with a static address asks for a second one, and its kubelet may register with that.
     link.dhcp = Some(false);
     link.addresses = vec![ipnet::IpNet::new(ip, network.cidr.prefix_len()).expect("the length is of the same family")];
@@ -224,6 +224,16 @@ fn network(parts: &Parts<'_>, node: &inventory::NodeEntry, name: &str, machine: 
         link.vip = vip(parts, name, network);
     }
     machine.network.links.push(link);
+}
+
+/// How the node's link is found: by its name, or by its hardware address where nothing names it.
+fn link_of(node: &inventory::NodeEntry, network: &Network) -> Option<LinkId> {
+    if let Some(name) = node.interface.as_ref().or(network.interface.as_ref()) {
+        return Some(LinkId::Name(name.clone()));
+    }
+    // Talos compares with the kernel's spelling.
+    let hardware_address = Some(node.mac.as_ref()?.to_lowercase().replace('-', ":"));
+    Some(LinkId::Selector(LinkSelector { hardware_address, ..LinkSelector::default() }))
 }
 
 fn default_route(gateway: std::net::IpAddr) -> Route {
@@ -241,7 +251,8 @@ fn vip(parts: &Parts<'_>, node: &str, network: &Network) -> Option<std::net::IpA
         .find(|ip| network.cidr.contains(ip))
 }
 
-/// The schematic of the node's boot image. With addresses in META they leave the machine configuration.
+/// The schematic of the node's boot image. With addresses in META they leave the machine configuration, but for a
+/// link without a name, which META cannot say.
 fn schematic(parts: &Parts<'_>, node: &inventory::NodeEntry, name: &str, machine: &mut Machine) -> Schematic {
     let talos = &parts.inventory.talos;
     let mut schematic = Schematic {
@@ -249,10 +260,11 @@ fn schematic(parts: &Parts<'_>, node: &inventory::NodeEntry, name: &str, machine
         extensions: talos.extensions.iter().chain(&node.extensions).cloned().collect(),
         ..Schematic::default()
     };
-    if talos.network == TalosNetwork::Meta && !machine.network.links.is_empty() {
+    let named = |link: &Link| matches!(link.id, LinkId::Name(_));
+    if talos.network == TalosNetwork::Meta && machine.network.links.iter().any(named) {
         let hostname = machine.hostname.as_deref().unwrap_or(name);
         schematic.meta.push((META_NETWORK, network_meta(Some(hostname), &machine.network)));
-        for link in &mut machine.network.links {
+        for link in machine.network.links.iter_mut().filter(|link| named(link)) {
             link.addresses.clear();
             link.routes.clear();
         }

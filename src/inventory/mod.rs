@@ -214,7 +214,7 @@ pub struct NodeEntry {
     pub ip: Option<String>,
     /// Its host name, if not its name here.
     pub hostname: Option<String>,
-    /// The hardware address of its link.
+    /// The hardware address of its link, by which Talos finds the link where nothing names it.
     pub mac: Option<String>,
     /// Its link, if not the `interface` of its network.
     pub interface: Option<String>,
@@ -280,7 +280,7 @@ pub struct Talos {
     pub cert_sans: Vec<String>,
     /// Kubernetes labels of every node.
     pub node_labels: BTreeMap<String, String>,
-    /// The kubelet's provider ID; `{name}` stands for the node's variable of that name, which must then be unique.
+    /// The kubelet's provider ID; `{name}` stands for the node's variable of that name, which every node must then have as its own.
     pub provider_id: Option<String>,
     /// The networks that kubelets take their node address from. Default: the network of the node's address.
     pub node_ip_subnets: Vec<String>,
@@ -323,7 +323,8 @@ pub enum TalosNetwork {
     /// In the machine configuration.
     #[default]
     Machine,
-    /// In the META partition of each node's own image.
+    /// In the META partition of each node's own image: that of `gitopsc talos schematic NODE`. All nodes of one set of
+    /// extensions share an installer image, because META stays on the disk.
     Meta,
 }
 

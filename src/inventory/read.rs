@@ -1,6 +1,6 @@
 //! Reads `inventory.toml`: syntax, profile, structure. Reports every fault in one run and goes on without the faulty parts.
 
-use std::{borrow::Cow, sync::OnceLock};
+use std::{borrow::Cow, sync::LazyLock};
 
 use jsonschema::{
     Validator,
@@ -13,7 +13,7 @@ use super::{Inventory, schema};
 use crate::{
     code,
     diagnostic::{Diagnostic, nearest},
-    node::{Entry, Kind, Node, Part, escape},
+    node::{Entries, Entry, Kind, Node, Part, escape},
     source::{SourceId, Span},
 };
 
@@ -82,7 +82,7 @@ fn unreadable(text: &str, diagnostics: &mut Vec<Diagnostic>) -> Vec<Span> {
     let first_errors = diagnostics.iter_mut().filter(|finding| finding.code == code!("toml-syntax"));
     for (finding, stretch) in first_errors.zip(&stretches) {
         // Tables that begin in the stretch may be lost: whoever names them does so rightly.
-        let tables = text[stretch.range()].lines().filter(|line| line.starts_with('['));
+        let tables = text.get(stretch.range()).unwrap_or_default().lines().filter(|line| line.starts_with('['));
         let lost = tables.map(|line| format!("/{}", line.trim().trim_matches(['[', ']']).replace('.', "/")));
         finding.breaks.extend(lost.flat_map(|table| {
             if table.starts_with("/services/") { vec![table, BRINGS.to_owned()] } else { vec![table] }
@@ -126,11 +126,12 @@ pub fn follow_unreadable(inventory: SourceId, unreadable: &[Span], diagnostics: 
 /// TOML text to nodes. After a syntax error the rest is still read, but only the first error of a line is shown.
 fn syntax(source: SourceId, text: &str, diagnostics: &mut Vec<Diagnostic>) -> Node {
     let (table, errors) = DeTable::parse_recoverable(text);
+    let breaks: Vec<usize> = text.match_indices('\n').map(|(at, _)| at).collect();
     let mut last_line = None;
     let mut twice = Vec::new();
     for error in errors {
         let span = error.span().unwrap_or(0..0);
-        let line = text[..span.start.min(text.len())].matches('\n').count();
+        let line = breaks.partition_point(|at| *at < span.start);
         if last_line.replace(line) == Some(line) {
             continue;
         }
@@ -187,7 +188,7 @@ fn spans_of_key(node: &Node, key: &str, spans: &mut Vec<Span>) {
 }
 
 /// A syntax error in plain words, where the parser's own are about its grammar.
-fn plainly(mut finding: Diagnostic, source: SourceId, text: &str) -> Diagnostic {
+fn plainly(finding: Diagnostic, source: SourceId, text: &str) -> Diagnostic {
     let place = finding.labels[0].place;
     let message = finding.message.as_str();
     let is_word = ["invalid float", "invalid integer", "invalid boolean", "string values must be quoted"];
@@ -209,15 +210,14 @@ fn plainly(mut finding: Diagnostic, source: SourceId, text: &str) -> Diagnostic 
         "unclosed table, expected `]`" => ("the name of this table has no closing `]`", "write `[table.name]`"),
         "key with no value, expected `=`" => ("this key has no value", "write `key = value`"),
         other => {
-            finding.message = other.trim_end_matches(", expected nothing").to_owned();
-            return finding;
+            let message = other.trim_end_matches(", expected nothing").to_owned();
+            return Diagnostic { message, ..finding };
         }
     };
-    finding.message = plain.to_owned();
-    finding.help(help)
+    Diagnostic { message: plain.into(), ..finding }.help(help)
 }
 
-fn entries(source: SourceId, table: &DeTable<'_>, diagnostics: &mut Vec<Diagnostic>) -> Vec<Entry> {
+fn entries(source: SourceId, table: &DeTable<'_>, diagnostics: &mut Vec<Diagnostic>) -> Entries {
     table
         .iter()
         .map(|(key, value)| {
@@ -296,12 +296,14 @@ fn overlay(root: &mut Node, name: &str, diagnostics: &mut Vec<Diagnostic>) {
 fn lay(under: &mut Node, over: Node) {
     match (&mut under.kind, over.kind) {
         (Kind::Map(below), Kind::Map(above)) => {
+            let mut merged: Vec<Entry> = std::mem::take(below).into_iter().collect();
             for entry in above {
-                match below.iter_mut().find(|known| known.key == entry.key) {
+                match merged.iter_mut().find(|known| known.key == entry.key) {
                     Some(known) => lay(&mut known.value, entry.value),
-                    None => below.push(entry),
+                    None => merged.push(entry),
                 }
             }
+            *below = merged.into();
         }
         (_, kind) => *under = Node { place: over.place, kind },
     }
@@ -344,9 +346,12 @@ fn structure(root: &Node, text: &str, value: &mut Value, diagnostics: &mut Vec<D
     }
 }
 
+static SCHEMA: LazyLock<Value> = LazyLock::new(schema);
+
 fn validator() -> &'static Validator {
-    static VALIDATOR: OnceLock<Validator> = OnceLock::new();
-    VALIDATOR.get_or_init(|| jsonschema::draft202012::new(&schema()).expect("the schema of our own types is a schema"))
+    static VALIDATOR: LazyLock<Validator> =
+        LazyLock::new(|| jsonschema::draft202012::new(&SCHEMA).expect("the schema of our own types is a schema"));
+    &VALIDATOR
 }
 
 /// One thing wrong with the form of the inventory.
@@ -404,17 +409,15 @@ fn faults(error: &jsonschema::ValidationError<'_>) -> Vec<Fault> {
 
 /// The keys that the schema at this path knows.
 fn known_keys(schema_path: &str) -> Vec<String> {
-    let whole = schema();
     let parent = schema_path.rsplit_once('/').map_or("", |(parent, _)| parent);
-    let properties = follow(&whole, parent).and_then(|found| found.get("properties")).and_then(Value::as_object);
+    let properties = follow(&SCHEMA, parent).and_then(|found| found.get("properties")).and_then(Value::as_object);
     properties.map(|properties| properties.keys().cloned().collect()).unwrap_or_default()
 }
 
 /// What the schema says about a key beside this path: a sentence, as if it went on after a colon.
 fn description(schema_path: &str, key: &str) -> String {
-    let whole = schema();
     let parent = schema_path.rsplit_once('/').map_or("", |(parent, _)| parent);
-    let property = follow(&whole, parent).and_then(|found| found.get("properties")?.get(key));
+    let property = follow(&SCHEMA, parent).and_then(|found| found.get("properties")?.get(key));
     let text = property.and_then(|found| found.get("description")).and_then(Value::as_str).unwrap_or_default();
     let text = text.split_inclusive(['.', '\n']).next().unwrap_or_default().trim();
     text.strip_suffix('.').map(lower_first).unwrap_or_default()
@@ -422,8 +425,7 @@ fn description(schema_path: &str, key: &str) -> String {
 
 /// The words that a choice at this path of the schema offers.
 fn constants(schema_path: &str) -> Vec<String> {
-    let whole = schema();
-    let options = follow(&whole, schema_path).and_then(Value::as_array).cloned().unwrap_or_default();
+    let options = follow(&SCHEMA, schema_path).and_then(Value::as_array).cloned().unwrap_or_default();
     let word = |option: &Value| option.get("const").and_then(Value::as_str).map(str::to_owned);
     options.iter().filter_map(word).collect()
 }

@@ -588,12 +588,6 @@ impl Resolver<'_> {
     }
 }
 
-/// Whether a namespace is there before anything of this repository: Kubernetes' own, and the one Flux runs in.
-pub fn is_always_there(namespace: &str, inventory: &Inventory) -> bool {
-    let flux = inventory.flux.source.split_once('/').map_or("flux-system", |(namespace, _)| namespace);
-    namespace == flux || matches!(namespace, "default" | "flux-system") || namespace.starts_with("kube-")
-}
-
 fn name_malformed(name: &str, place: crate::source::Place, help: &str) -> Diagnostic {
     let finding = Diagnostic::new(code!("name-malformed"), format!("`{name}` cannot be a name in Kubernetes"))
         .at(place, "")
@@ -601,6 +595,12 @@ fn name_malformed(name: &str, place: crate::source::Place, help: &str) -> Diagno
     let near = name.to_lowercase().replace([' ', '_', '.'], "-");
     let near = near.trim_matches('-');
     if is_label(near) && near.len() <= 53 { finding.help(format!("did you mean `{near}`?")) } else { finding }
+}
+
+/// Whether a namespace is there before anything of this repository: Kubernetes' own, and the one Flux runs in.
+pub fn is_always_there(namespace: &str, inventory: &Inventory) -> bool {
+    let flux = inventory.flux.source.split_once('/').map_or("flux-system", |(namespace, _)| namespace);
+    namespace == flux || matches!(namespace, "default" | "flux-system") || namespace.starts_with("kube-")
 }
 
 /// What a service passes on to its phases.

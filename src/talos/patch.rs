@@ -210,7 +210,12 @@ impl Extraction<'_> {
     /// True when nothing of the node is left to merge, and it had a deletion.
     fn node(&mut self, node: &mut Node, in_list: bool, steps: &mut Vec<Step>) -> bool {
         match &mut node.kind {
-            Kind::Map(entries) => self.map(entries, in_list, steps),
+            Kind::Map(entries) => {
+                let mut left: Vec<Entry> = std::mem::take(entries).into_iter().collect();
+                let gone = self.map(&mut left, in_list, steps);
+                *entries = left.into();
+                gone
+            }
             Kind::List(items) => {
                 let mut index = 0;
                 while index < items.len() {

@@ -235,7 +235,7 @@ impl<'t> Reader<'t> {
         };
         let kind = match open.kind {
             OpenKind::List(items) => Kind::List(items),
-            OpenKind::Map(map) => Kind::Map(self.merged(map, &mut draft.ambiguous)?),
+            OpenKind::Map(map) => Kind::Map(self.merged(map, &mut draft.ambiguous)?.into()),
         };
         let node = Node::new(self.source, self.trimmed(span), kind);
         let item = Item { node, key: None, merges: false, height: open.height + 1, cost: open.cost };

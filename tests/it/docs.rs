@@ -1,11 +1,13 @@
 //! What the documents say is so: README's examples, the reference made from the types, named files and commands.
 //!
-//! `GITOPSC_DOCS=write cargo test --test it docs` writes schema and reference anew.
+//! `GITOPSC_DOCS=write cargo test --test it docs` writes schema, reference and the README's reports anew, to be read word by
+//! word before they are committed.
 
 use std::{
     collections::BTreeSet,
     env, fs,
     path::{Path, PathBuf},
+    sync::Mutex,
 };
 
 use clap::{CommandFactory as _, Parser as _, error::ErrorKind};
@@ -28,6 +30,22 @@ fn block<'p>(page: &'p str, fence: &str) -> &'p str {
     let (_, opened) = page.split_once(&format!("\n```{fence}\n")).unwrap_or_else(|| panic!("no block ```{fence}"));
     let end = opened.find("\n```").expect("every block is closed");
     &opened[..=end]
+}
+
+/// Fails unless the README shows this text under this fence.
+fn shown(fence: &str, text: &str) {
+    static WRITING: Mutex<()> = Mutex::new(());
+    let _alone = WRITING.lock();
+    let mut readme = page("README.md");
+    if env::var_os("GITOPSC_DOCS").is_some() {
+        let old = format!("\n```{fence}\n{}```", block(&readme, fence));
+        readme = readme.replacen(&old, &format!("\n```{fence}\n{text}```"), 1);
+        // In one step, because other tests read it meanwhile.
+        let unfinished = Path::new(env!("CARGO_TARGET_TMPDIR")).join("README.md");
+        fs::write(&unfinished, &readme).unwrap();
+        fs::rename(unfinished, root().join("README.md")).unwrap();
+    }
+    assert_eq!(text, block(&readme, fence));
 }
 
 fn run(world: &MemWorld, arguments: &[&str]) -> Answer {
@@ -111,7 +129,7 @@ fn fifteen_lines_build_what_the_readme_shows() {
     assert_eq!(inventory.lines().count(), 15);
     let world = MemWorld::new([("inventory.toml", inventory)]);
     let answer = run(&world, &["build"]);
-    assert_eq!(answer.stderr, block(&readme, "text build"));
+    shown("text build", &answer.stderr);
     assert_eq!(answer.exit, 0);
     let written = world.snapshot();
     assert_eq!(run(&world, &["build"]).stderr, "out/ is up to date\n");
@@ -124,7 +142,7 @@ fn two_slips_give_the_report_of_the_readme_and_write_nothing() {
     let wrong = block(&readme, "toml inventory.toml").replace("ip = \"10.0.0.11\"", "ip = \"10.0.1.11\"");
     let world = MemWorld::new([("inventory.toml", format!("{wrong}depend = [\"metallb\"]\n"))]);
     let answer = run(&world, &["build"]);
-    assert_eq!(answer.stderr, block(&readme, "text report"));
+    shown("text report", &answer.stderr);
     assert_eq!(answer.exit, 1);
     assert_eq!(world.snapshot().len(), 1);
 }
@@ -167,10 +185,10 @@ fn a_service_with_chart_host_address_and_secret_is_at_most_ten_lines() {
     let values = "templates/services/forgejo/values.yaml.j2";
     world.put(values, block(&readme, &format!("yaml {values}")));
     let answer = run(&world, &["build"]);
-    assert_eq!(answer.stderr, block(&readme, "text appended"));
+    shown("text appended", &answer.stderr);
     assert_eq!(answer.exit, 0);
     let rendered = run(&world, &["render", "forgejo"]);
-    assert_eq!(rendered.stderr, block(&readme, "text render"));
+    shown("text render", &rendered.stderr);
     for kind in ["HelmRelease", "OCIRepository", "Certificate", "Ingress", "ExternalSecret", "Namespace"] {
         assert!(rendered.stdout.contains(&format!("\nkind: {kind}\n")), "no {kind}");
     }

@@ -15,7 +15,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 #[path = "../common/unseal.rs"]
-mod unseal;
+pub mod unseal;
 
 const NAMES: [&str; 3] = ["test-only-2048", "test-only-2048-other", "test-only-4096"];
 

@@ -33,6 +33,8 @@ except ImportError as error:
     print(f"talos: skipped, {error.name} is not installed")
     sys.exit(0)
 
+# The ends of the nodes' addresses.
+NUMBERS = [(1, 1), (1, 2), (1, 3), (2, 1), (2, 2)]
 # What stands in inventory.toml, and what stands there instead.
 VARIANTS = {
     "as it is": [],
@@ -51,6 +53,10 @@ VARIANTS = {
         ('vips]\nkube-api = { ip = "10.2.3.1", by = "talos" }', 'vips]\nkube-api = { ip = "10.2.3.1", by = "talos", nodes = ["controlplane0", "controlplane2"] }'),
         ("[flux]\n", '[talos.mirrors]\n"docker.io" = { endpoints = ["https://mirror.example.com"], skip-fallback = true }\n\n[flux]\n'),
     ],
+    "links found by hardware address": [
+        (', interface = "eth0"', ""),
+        *((f'ip = "10.2.{group}.{number}", ', f'ip = "10.2.{group}.{number}", mac = "BC-24-11-00-0{group}-0{number}", ') for group, number in NUMBERS),
+    ],
     "IPv6": [
         ('"10.2.0.0/16", gateway = "10.2.0.1", dns = ["1.1.1.1", "8.8.8.8"]', '"fd00:2::/64", gateway = "fd00:2::1", dns = ["2606:4700:4700::1111"]'),
         ('"10.244.0.0/16"', '"fd00:244::/56"'),
@@ -60,7 +66,7 @@ VARIANTS = {
         ('"10.2.3.3"', '"fd00:2::3:3"'),
         ('"10.2.3.4-10.2.3.20"', '"fd00:2::3:4-fd00:2::3:20"'),
         ('"10.2.3.4"', '"fd00:2::3:4"'),
-        *((f'"10.2.{group}.{number}"', f'"fd00:2::{group}:{number}"') for group, number in [(1, 1), (1, 2), (1, 3), (2, 1), (2, 2)]),
+        *((f'"10.2.{group}.{number}"', f'"fd00:2::{group}:{number}"') for group, number in NUMBERS),
     ],
 }  # fmt: skip
 
@@ -94,6 +100,7 @@ def facts(inventory):
     return {
         "vars": inventory["vars"],
         "vips": inventory["vips"],
+        "networks": inventory["networks"],
         "services": services,
         "node_secret": lambda name: f"<{name}>",
     }
@@ -124,7 +131,7 @@ def link(inventory, name):
         if vip["by"] == "talos" and name in holders and ipaddress.ip_address(vip["ip"]) in prefix:
             shared = vip["ip"]
     return {
-        "name": node.get("interface", network["interface"]),
+        "name": node.get("interface", network.get("interface")),
         "address": f"{node['ip']}/{prefix.prefixlen}",
         "family": "inet4" if prefix.version == 4 else "inet6",
         "route": {"network": everywhere, "gateway": network["gateway"]},
@@ -185,9 +192,11 @@ def description(folder, inventory, name, installer, secrets):
     }
     if talos["cni"] != "flannel":
         options["cni"] = {"name": "none"} if talos["cni"] == "none" else {"name": "custom", "urls": [talos["cni"]]}
-    interface = {"interface": own["name"], "dhcp": False}
+    interface = {"interface": own["name"]} if own["name"] else {"deviceSelector": {"hardwareAddr": node["mac"].lower().replace("-", ":")}}
+    interface["dhcp"] = False
     network = {"hostname": node.get("hostname", name), "interfaces": [interface]}
-    if talos["network"] == "machine":
+    # META names links, so a link found by what it is has its address in the configuration.
+    if talos["network"] == "machine" or not own["name"]:
         interface |= {"addresses": [own["address"]], "routes": [own["route"]]}
         network["nameservers"] = own["nameservers"]
     if own["vip"] and controlplane:
@@ -211,11 +220,6 @@ def description(folder, inventory, name, installer, secrets):
     patch = {"machine": machine}
     if controlplane and not talos["proxy"]:
         patch["cluster"] = {"proxy": {"disabled": True}}
-    # The generator leaves KubePrism on at port 0, which means its default; a patch turns it off.
-    first = []
-    if talos["kubeprism"] == 0:
-        del options["kubeprism_port"]
-        first = [[{"machine": {"features": {"kubePrism": {"$patch": "delete"}}}}]]
     return {
         "name": name,
         "mode": "generate",
@@ -225,7 +229,7 @@ def description(folder, inventory, name, installer, secrets):
         "kubernetes": versions["kubernetes"],
         "role": node["role"],
         "options": options,
-        "official": [*first, [patch]],
+        "official": [[patch]],
         "patches": patches(folder, inventory, name, secrets),
     }
 
@@ -304,13 +308,14 @@ def compare(oracle, work, title, edits):
         ours = generated[name] = list(yaml.safe_load_all(text))
         role = inventory["nodes"][name]["role"]
         installer = asked(oracle, [{"mode": "schematic", "text": schematic_of(inventory, name)}])[0]["schematic"]["id"]
-        accepted, refused, official, boot = asked(
+        accepted, refused, official, boot, mistyped = asked(
             oracle,
             [
                 {"mode": "validate", "text": text},
                 {"mode": "validate", "documents": broken(ours, role)},
                 description(folder, inventory, name, installer, own_secrets[name]),
                 {"mode": "schematic", "text": schematic.stdout},
+                {"mode": "schematic", "text": schematic.stdout.replace("layer: platform", "layer: plateau")},
             ],
         )
         result(f"{where}: accepted", accepted.get("error") or "".join(accepted.get("warnings", [])))
@@ -319,8 +324,11 @@ def compare(oracle, work, title, edits):
         factory = boot.get("schematic", {})
         same = (factory.get("id"), factory.get("text")) == (schematic.stderr.strip(), schematic.stdout)
         result(f"{where}: schematic", boot.get("error") or (None if same else "another ID than the factory's"))
-        meta = meta_of(inventory, name) if inventory["talos"]["network"] == "meta" else None
+        in_meta = inventory["talos"]["network"] == "meta" and link(inventory, name)["name"]
+        meta = meta_of(inventory, name) if in_meta else None
         result(f"{where}: META", None if factory.get("network") == meta else "another network than the inventory's")
+        if meta:
+            result(f"{where}: META refused when broken", None if "error" in mistyped else "a layer that is none is accepted")
     # So that the comparison can fail.
     if len(generated) > 1:
         first, second = list(generated)[:2]
