@@ -129,6 +129,16 @@ fn a_deep_template_ends_in_an_error() {
 }
 
 #[test]
+fn a_long_expression_is_no_deep_one() {
+    let list = vec!["\"a\""; 2_000].join(", ");
+    let values = format!("sum: {{{{ 0{} }}}}\nlength: {{{{ [{list}] | length }}}}\n", " + 1".repeat(400));
+    let repository = with("templates/services/app/values.yaml.j2", values);
+    let said = repository.run(&["build"]);
+    assert_eq!(said.exit, Some(0), "{}", said.stderr);
+    assert!(repository.read("out/apps/app/app/helmrelease.yaml").ends_with("    sum: 400\n    length: 2000\n"));
+}
+
+#[test]
 fn a_billion_laughs_end_in_an_error() {
     let mut text = String::from("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: app}\nl0: &l0 lol\n");
     for level in 1..=9 {
