@@ -13,6 +13,7 @@ pub use arguments::{Arguments, Color, Command};
 
 use crate::{
     calendar::Date,
+    code,
     codes::PAGES,
     compile::{Compiled, Options, compile},
     diagnostic::{Diagnostic, Severity, nearest},
@@ -83,7 +84,10 @@ fn options(arguments: &Arguments, out: &str) -> Options {
 fn report(arguments: &Arguments, around: &Surroundings<'_>, compiled: &Compiled, findings: &[Diagnostic]) -> Answer {
     let report = Report { sources: &compiled.sources, diagnostics: findings };
     let text = report::render(arguments.format, &report, around.color);
-    let exit = u8::from(findings.iter().any(|finding| finding.severity == Severity::Error));
+    // Without an inventory there was nothing to judge.
+    let could_not_run = findings.iter().any(|finding| finding.code == code!("inventory-missing"));
+    let found = findings.iter().any(|finding| finding.severity == Severity::Error);
+    let exit = if could_not_run { 2 } else { u8::from(found) };
     if arguments.format.stdout {
         Answer { stdout: text, stderr: String::new(), exit }
     } else {

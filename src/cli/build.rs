@@ -70,23 +70,24 @@ fn summary(wanted: &Build, out: &str, changes: &[Change]) -> String {
         text.push_str(&format!("… and {} more\n", changes.len() - NAMED));
     }
     let count = |kind: ChangeKind| changes.iter().filter(|change| change.kind == kind).count();
-    let parts: Vec<String> = [ChangeKind::Created, ChangeKind::Changed, ChangeKind::Removed]
-        .into_iter()
-        .filter(|kind| count(*kind) > 0)
-        .map(|kind| format!("{} {}", count(kind), kind.name()))
-        .collect();
+    let kinds = [ChangeKind::Created, ChangeKind::Changed, ChangeKind::Removed];
+    let some = kinds.into_iter().map(|kind| (count(kind), kind.name())).filter(|(count, _)| *count > 0);
+    // The first says what is counted: `8 files created, 1 changed`.
+    let part = |(index, (count, verb))| match (index, count) {
+        (0, 1) => format!("1 file {verb}"),
+        (0, _) => format!("{count} files {verb}"),
+        _ => format!("{count} {verb}"),
+    };
+    let parts: Vec<String> = some.enumerate().map(part).collect();
     let parts = parts.join(", ");
-    let plural = if changes.len() == 1 { "file" } else { "files" };
     if wanted.check {
         text.push_str(&format!(
-            "{out}/ differs from what a build writes: {plural}: {parts}\nhelp: run `gitopsc build` and commit {out}/\n"
+            "{out}/ differs from what a build writes: {parts}\nhelp: run `gitopsc build` and commit {out}/\n"
         ));
     } else if wanted.hook {
-        text.push_str(&format!(
-            "{out}/ was not up to date and has been written: {plural}: {parts}\nhelp: git add {out}\n"
-        ));
+        text.push_str(&format!("{out}/ was not up to date and has been written: {parts}\nhelp: git add {out}\n"));
     } else {
-        text.push_str(&format!("{out}/ written: {plural}: {parts}\n"));
+        text.push_str(&format!("{out}/ written: {parts}\n"));
     }
     text
 }

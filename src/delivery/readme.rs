@@ -108,7 +108,7 @@ fn graph(model: &Model) -> String {
             |to: UnitId| edges[from].iter().any(|&other| other != to && reaches(&edges, &position, other, to));
         edges[from].iter().copied().filter(|&to| !through(to)).collect()
     };
-    let name = |id: UnitId| model.plan.units[id].name.as_str();
+    let name = |id: UnitId| in_graph(&model.plan.units[id].name);
     let mut lines: Vec<String> = (0..edges.len())
         .flat_map(|from| direct(from).into_iter().map(move |to| format!("  {} --> {}\n", name(to), name(from))))
         .collect();
@@ -124,6 +124,25 @@ fn graph(model: &Model) -> String {
         format!("\n`{NAMESPACES}` comes before all of them.\n")
     };
     format!("\n## Order\n{first}\n```mermaid\nflowchart LR\n{}```\n", lines.concat())
+}
+
+/// A unit's name as Mermaid takes it: its own words (flowchart syntax of Mermaid 11) stand in brackets.
+fn in_graph(name: &str) -> String {
+    let words = [
+        "call",
+        "class",
+        "classdef",
+        "click",
+        "default",
+        "direction",
+        "end",
+        "flowchart",
+        "graph",
+        "href",
+        "style",
+        "subgraph",
+    ];
+    if words.contains(&name) { format!("{name}_[\"{name}\"]") } else { name.to_owned() }
 }
 
 /// Whether a unit waits for another, directly or through others. Only units that come up after it can.

@@ -45,7 +45,7 @@ error[inventory-missing]: there is no `inventory.toml` here
 
 1 error
 ";
-    assert_eq!((said.exit, said.stderr.as_str()), (Some(1), expected));
+    assert_eq!((said.exit, said.stderr.as_str()), (Some(2), expected));
 }
 
 #[test]
@@ -126,6 +126,16 @@ fn a_deep_template_ends_in_an_error() {
         assert_eq!((exit, codes), (Some(1), vec!["template-syntax".to_owned()]), "{}", &text[..40]);
         assert!(place.starts_with(values), "{place}");
     }
+}
+
+#[test]
+fn a_long_expression_is_no_deep_one() {
+    let list = vec!["\"a\""; 2_000].join(", ");
+    let values = format!("sum: {{{{ 0{} }}}}\nlength: {{{{ [{list}] | length }}}}\n", " + 1".repeat(400));
+    let repository = with("templates/services/app/values.yaml.j2", values);
+    let said = repository.run(&["build"]);
+    assert_eq!(said.exit, Some(0), "{}", said.stderr);
+    assert!(repository.read("out/apps/app/app/helmrelease.yaml").ends_with("    sum: 400\n    length: 2000\n"));
 }
 
 #[test]

@@ -38,7 +38,7 @@ created  out/apps/app/app/source.yaml
 created  out/flux/app.yaml
 created  out/flux/namespaces.yaml
 created  out/namespaces/app.yaml
-out/ written: files: 8 created
+out/ written: 8 files created
 ";
     assert_eq!(said.stderr, created);
     let before = identities(&repository);
@@ -57,7 +57,7 @@ fn check_writes_nothing_and_says_which_files_differ() {
     assert_eq!(said.exit, Some(1));
     assert!(said.stderr.contains("created  out/flux/app.yaml\n"), "{}", said.stderr);
     assert!(said.stderr.ends_with(
-        "out/ differs from what a build writes: files: 8 created\nhelp: run `gitopsc build` and commit out/\n"
+        "out/ differs from what a build writes: 8 files created\nhelp: run `gitopsc build` and commit out/\n"
     ));
     assert_eq!(repository.files(), before);
 
@@ -71,7 +71,7 @@ fn check_writes_nothing_and_says_which_files_differ() {
     let expected = "\
 changed  out/README.md
 changed  out/apps/app/app/helmrelease.yaml
-out/ differs from what a build writes: files: 2 changed
+out/ differs from what a build writes: 2 files changed
 help: run `gitopsc build` and commit out/
 ";
     assert_eq!((said.exit, said.stderr.as_str()), (Some(1), expected));
@@ -87,7 +87,7 @@ fn a_hook_fails_whenever_anything_was_written_created_or_removed() {
     let said = hook(&repository);
     assert_eq!(said.exit, Some(1), "only new files");
     assert!(
-        said.stderr.ends_with("out/ was not up to date and has been written: files: 8 created\nhelp: git add out\n")
+        said.stderr.ends_with("out/ was not up to date and has been written: 8 files created\nhelp: git add out\n")
     );
     assert_eq!(hook(&repository).exit, Some(0));
 

@@ -24,3 +24,6 @@ mod talos_case;
 mod talos_config;
 mod talos_nodes;
 mod yaml;
+
+#[path = "../common/unseal.rs"]
+mod unseal;

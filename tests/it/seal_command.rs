@@ -2,10 +2,12 @@
 
 use std::fs;
 
-use crate::program::{Repository, SMALL, Said};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-#[path = "../common/unseal.rs"]
-mod unseal;
+use crate::{
+    program::{Repository, SMALL, Said},
+    unseal,
+};
 
 const CERTIFICATE: &str = include_str!("../fixtures/sealing/test-only-2048.pem");
 const OTHER: &str = include_str!("../fixtures/sealing/test-only-2048-other.pem");
@@ -83,7 +85,6 @@ fn a_sealed_value_reaches_the_cluster_and_nothing_else() {
             assert!(!said.stdout.contains(plain) && !said.stderr.contains(plain), "{said:?}");
         }
     }
-    use base64::{Engine as _, engine::general_purpose::STANDARD};
     for plain in [PLAIN.to_owned(), "admin-of-app".to_owned(), STANDARD.encode(PLAIN), STANDARD.encode("admin-of-app")]
     {
         for (path, bytes) in &before {

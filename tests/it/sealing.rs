@@ -14,8 +14,7 @@ use gitopsc::{
 use proptest::prelude::*;
 use serde_json::json;
 
-#[path = "../common/unseal.rs"]
-mod unseal;
+use crate::unseal;
 
 const NAMES: [&str; 3] = ["test-only-2048", "test-only-2048-other", "test-only-4096"];
 
