@@ -78,7 +78,6 @@ DOCUMENTS = [
     "\n  v: &a {x: *a}\n",
     "\n  v: {a: 1, a: 2}\n",
     "\n  v:\n    a: 1\n    b: 2\n    a: 1\n",
-    "\n  v: {1: a, \"1\": b}\n",
     "\n  v: {yes: a, \"yes\": b}\n",
     "\n  v: !own {a: 1}\n",
     "\n  v: !!map {a: 1}\n",
@@ -105,6 +104,8 @@ DOCUMENTS = [
     "\n  v: \"\\ud83d\\ude00\"\n",
     "\n  v: 😀 é\n",
 ]
+
+# Not asked: keys that only kubectl makes equal (`{1: a, "1": b}`). It keeps one of the values at random.
 
 # Strings a writer may get wrong.
 NASTY = sorted(
