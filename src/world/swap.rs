@@ -7,7 +7,7 @@
 //! The promise is about the death of the process, not of the machine: nothing is synced to the disk.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     fs, io,
     path::{Path, PathBuf},
     sync::atomic::{AtomicUsize, Ordering},
@@ -67,21 +67,51 @@ pub(super) fn recover(folder: &Path) -> Result<(), Error> {
     attempt("remove", &stage, clear(&stage))
 }
 
+/// Writes the files into a new folder, several of its folders at a time: making a file is mostly waiting for the file system.
 fn fill(new: &Path, old: &Path, files: &BTreeMap<&str, Content<'_>>) -> Result<(), Error> {
-    let mut made = BTreeSet::new();
+    let mut folders: BTreeMap<&str, Vec<(&str, &Content<'_>)>> = BTreeMap::new();
     for (path, content) in files {
-        if let Some((folder, _)) = path.rsplit_once('/')
-            && made.insert(folder)
-        {
-            attempt("create", &new.join(folder), fs::create_dir_all(new.join(folder)))?;
-        }
-        let target = new.join(path);
-        match content {
-            Content::Bytes(bytes) => attempt("write", &target, fs::write(&target, bytes))?,
-            Content::Kept => attempt("keep", &old.join(path), keep(&old.join(path), &target))?,
-        }
+        let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        folders.entry(folder).or_default().push((path, content));
     }
-    Ok(())
+    let folders: Vec<(&str, Vec<(&str, &Content<'_>)>)> = folders.into_iter().collect();
+    let write = |(folder, files): &(&str, Vec<(&str, &Content<'_>)>)| {
+        let at = new.join(folder);
+        attempt("create", &at, fs::create_dir_all(&at))?;
+        for (path, content) in files {
+            let target = new.join(path);
+            match content {
+                Content::Bytes(bytes) => attempt("write", &target, fs::write(&target, bytes))?,
+                Content::Kept => attempt("keep", &old.join(path), keep(&old.join(path), &target))?,
+            }
+        }
+        Ok(())
+    };
+    let results = at_once(&folders, write);
+    // Of several failures the first in the order of paths, whichever came first.
+    results.into_iter().collect()
+}
+
+/// How many threads wait for the file system together.
+const AT_A_TIME: usize = 8;
+
+/// Does the same with every item, several at a time; the results are in the items' order.
+fn at_once<I: Sync, R: Send>(items: &[I], work: impl Fn(&I) -> R + Sync) -> Vec<R> {
+    let next = AtomicUsize::new(0);
+    let take = || {
+        let mut done = Vec::new();
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some(item) = items.get(index) else { return done };
+            done.push((index, work(item)));
+        }
+    };
+    let mut done: Vec<(usize, R)> = thread::scope(|scope| {
+        let threads: Vec<_> = (0..AT_A_TIME.min(items.len())).map(|_| scope.spawn(take)).collect();
+        threads.into_iter().flat_map(|thread| thread.join().expect("a thread that panics ends the program")).collect()
+    });
+    done.sort_by_key(|(index, _)| *index);
+    done.into_iter().map(|(_, result)| result).collect()
 }
 
 /// Links a file, or copies it where links cannot be had.
@@ -153,21 +183,10 @@ fn clear(stage: &Path) -> io::Result<()> {
 ///
 /// Some disks (ext4 mounted with `discard`, for one) take milliseconds to remove one empty folder, in which we would only wait.
 fn remove_tree(folder: &Path) -> io::Result<()> {
-    const AT_A_TIME: usize = 8;
     let folders: Vec<PathBuf> =
         folders_in(folder)?.iter().map(|folder| folders_in(folder)).collect::<io::Result<Vec<_>>>()?.concat();
-    let next = AtomicUsize::new(0);
-    let remove_next = || {
-        while let Some(folder) = folders.get(next.fetch_add(1, Ordering::Relaxed)) {
-            // What fails here fails again below, and is reported there.
-            let _ = fs::remove_dir_all(folder);
-        }
-    };
-    thread::scope(|scope| {
-        for _ in 0..AT_A_TIME.min(folders.len()) {
-            scope.spawn(remove_next);
-        }
-    });
+    // What fails here fails again below, and is reported there.
+    drop(at_once(&folders, |folder| fs::remove_dir_all(folder)));
     fs::remove_dir_all(folder)
 }
 
