@@ -20,17 +20,9 @@ impl Date {
             return None;
         }
         let date = Date { year: year.parse().ok()?, month: month.parse().ok()?, day: day.parse().ok()? };
-        let right = (1..=12).contains(&date.month) && (1..=date.days_of_month()).contains(&date.day);
+        let right = (1..=12).contains(&date.month)
+            && (1..=days_of_month(date.year.into(), date.month.into())).contains(&date.day.into());
         right.then_some(date)
-    }
-
-    fn days_of_month(self) -> u8 {
-        match self.month {
-            2 if self.year.is_multiple_of(4) && (!self.year.is_multiple_of(100) || self.year.is_multiple_of(400)) => 29,
-            2 => 28,
-            4 | 6 | 9 | 11 => 30,
-            _ => 31,
-        }
     }
 
     /// Seconds from 1970 to the beginning of this day (UTC).
@@ -40,6 +32,16 @@ impl Date {
         let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
         let days = year * 365 + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + i64::from(self.day) - 1;
         (days - 719_468) * 86_400
+    }
+}
+
+/// How many days a month of the Gregorian calendar has.
+pub fn days_of_month(year: u32, month: u32) -> u32 {
+    match month {
+        2 if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
     }
 }
 

@@ -4,6 +4,8 @@
 
 use serde_json::Number;
 
+use crate::calendar::days_of_month;
+
 /// What kustomize takes a plain scalar for.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Scalar {
@@ -119,7 +121,7 @@ pub(super) fn time(text: &str) -> Option<String> {
     let year = digits(&mut rest, 4, 4)?;
     let month = after(&mut rest, "-").then(|| digits(&mut rest, 1, 2)).flatten()?;
     let day = after(&mut rest, "-").then(|| digits(&mut rest, 1, 2)).flatten()?;
-    if !(1..=12).contains(&month) || day == 0 || day > days(year, month) {
+    if !(1..=12).contains(&month) || day == 0 || day > days_of_month(year, month) {
         return None;
     }
     let date = format!("{year:04}-{month:02}-{day:02}T");
@@ -191,15 +193,6 @@ fn after(rest: &mut &str, prefix: &str) -> bool {
             true
         }
         None => false,
-    }
-}
-
-fn days(year: u32, month: u32) -> u32 {
-    match month {
-        2 if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) => 29,
-        2 => 28,
-        4 | 6 | 9 | 11 => 30,
-        _ => 31,
     }
 }
 
