@@ -48,6 +48,7 @@ checks! {
     sealed_orphans,
     secret_unmade,
     template_unused,
+    tofu_folder,
     untracked,
     vips,
 }

@@ -6,7 +6,7 @@ use crate::{
     code,
     diagnostic::Diagnostic,
     inventory::Inventory,
-    node::{Node, Part},
+    node::{Node, Part, escape},
     secrets::{Certificate, StoredSecret, check_pin, read_store},
     source::{Place, SourceId, Sources, Span},
     template::{Renders, Templates, Writer},
@@ -34,6 +34,8 @@ pub struct Inputs {
     pub tracked: Option<BTreeSet<String>>,
     /// Folders of charts in this repository that exist.
     pub charts: BTreeSet<String>,
+    /// Folders of OpenTofu code that exist.
+    pub tofu: BTreeSet<String>,
 }
 
 /// The sealed values that are committed, and the certificate they are sealed with.
@@ -76,8 +78,16 @@ impl Inputs {
                 charts.insert(folder.to_owned());
             }
         }
+        let mut tofu = BTreeSet::new();
+        for (_, folder) in tofu_folders(inventory) {
+            let is_code = |path: &String| [".tf", ".tofu", ".tf.json"].iter().any(|ending| path.ends_with(ending));
+            if world.files(crate::facets::folder_of(folder))?.iter().any(is_code) {
+                tofu.insert(folder.to_owned());
+            }
+        }
         let tracked = world.tracked(&["inventory.toml", "templates", "secrets"])?;
-        Ok(Inputs { templates, renders: Renders::default(), files, used: BTreeSet::new(), sealed, tracked, charts })
+        let (renders, used) = (Renders::default(), BTreeSet::new());
+        Ok(Inputs { templates, renders, files, used, sealed, tracked, charts, tofu })
     }
 }
 
@@ -86,6 +96,24 @@ impl Inputs {
     pub fn translate(&self, found: &mut [Diagnostic], sources: &Sources) {
         self.renders.translate(found, &self.templates, sources);
     }
+}
+
+/// Every folder of OpenTofu code that the inventory names, with the pointer it is named at.
+pub fn tofu_folders(inventory: &Inventory) -> Vec<(String, &str)> {
+    let mut folders = Vec::new();
+    for (name, service) in &inventory.services {
+        let at = format!("/services/{}", escape(name));
+        if let Some(sso) = &service.sso {
+            folders.push((format!("{at}/sso/tofu"), sso.tofu.as_str()));
+        }
+        let phases = service.phases.iter().map(|(phase, facets)| (format!("{at}/phases/{}", escape(phase)), facets));
+        for (at, facets) in std::iter::once((at.clone(), &service.facets)).chain(phases) {
+            if let Some(tofu) = &facets.tofu {
+                folders.push((format!("{at}/tofu/dir"), tofu.dir.as_str()));
+            }
+        }
+    }
+    folders
 }
 
 /// Reads a text; None if there is no such file, or if it is no text, which is then a finding.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-pub use inputs::{Inputs, SealedStore};
+pub use inputs::{Inputs, SealedStore, tofu_folders};
 use made_secrets::secret_makers;
 pub use manifests::{Body, Manifest, UnitOutput, Values, manifest_name, objects, render};
 

@@ -151,7 +151,7 @@ fn two_slips_give_the_report_of_the_readme_and_write_nothing() {
 fn worked_example() -> MemWorld {
     let world = MemWorld::new([("inventory.toml", page("inventory.toml"))]);
     let mut folders: Vec<PathBuf> =
-        ["templates", "secrets", "certs", "charts", "out"].iter().map(|name| root().join(name)).collect();
+        ["templates", "secrets", "certs", "charts", "terraform", "out"].iter().map(|name| root().join(name)).collect();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();

@@ -23,7 +23,7 @@ type Files = Vec<(String, Vec<u8>)>;
 /// The inputs of the worked example, the inventory first.
 static EXAMPLE: LazyLock<Files> = LazyLock::new(|| {
     let mut files = Vec::new();
-    for part in ["inventory.toml", "templates", "secrets", "certs", "charts"] {
+    for part in ["inventory.toml", "templates", "secrets", "certs", "charts", "terraform"] {
         collect(Path::new(env!("CARGO_MANIFEST_DIR")), part, &mut files);
     }
     files

@@ -141,7 +141,7 @@ fn where_folders_cannot_change_places_the_next_build_finishes_the_move() {
 /// Copies what the worked example is built from.
 fn copy_example(to: &Path) {
     let from = Path::new(env!("CARGO_MANIFEST_DIR"));
-    for part in ["inventory.toml", "templates", "secrets", "certs", "charts"] {
+    for part in ["inventory.toml", "templates", "secrets", "certs", "charts", "terraform"] {
         let mut pending = vec![part.to_owned()];
         while let Some(path) = pending.pop() {
             if from.join(&path).is_dir() {

@@ -20,7 +20,7 @@ fn root() -> PathBuf {
 /// What the worked example is built from.
 fn inputs() -> BTreeMap<String, Vec<u8>> {
     let mut files = BTreeMap::from([("inventory.toml".to_owned(), fs::read(root().join("inventory.toml")).unwrap())]);
-    for folder in ["templates", "secrets", "certs", "charts"] {
+    for folder in ["templates", "secrets", "certs", "charts", "terraform"] {
         let below = program::files(&root().join(folder));
         files.extend(below.into_iter().map(|(path, bytes)| (format!("{folder}/{path}"), bytes)));
     }
