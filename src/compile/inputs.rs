@@ -34,7 +34,7 @@ pub struct Inputs {
     pub tracked: Option<BTreeSet<String>>,
     /// Folders of charts in this repository that exist.
     pub charts: BTreeSet<String>,
-    /// Folders of OpenTofu code that exist.
+    /// Folders of OpenTofu code that exist, or that lie where we do not look.
     pub tofu: BTreeSet<String>,
 }
 
@@ -81,7 +81,10 @@ impl Inputs {
         let mut tofu = BTreeSet::new();
         for (_, folder) in tofu_folders(inventory) {
             let is_code = |path: &String| [".tf", ".tofu", ".tf.json"].iter().any(|ending| path.ends_with(ending));
-            if world.files(crate::facets::folder_of(folder))?.iter().any(is_code) {
+            let folder_below = crate::facets::folder_of(folder);
+            // What lies above the inventory's folder is not ours to look through.
+            let is_above = folder_below.split('/').any(|step| step == "..");
+            if is_above || world.files(folder_below)?.iter().any(is_code) {
                 tofu.insert(folder.to_owned());
             }
         }
