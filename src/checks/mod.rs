@@ -33,6 +33,7 @@ checks! {
     crd_same_unit,
     cycles,
     duplicates,
+    extensions,
     host_unused,
     kubernetes_range,
     layers,
