@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     inventory::Inventory,
-    plan::{Plan, Unit, UnitId},
+    plan::{API_PORT, Plan, Unit, UnitId},
     template::Context,
 };
 
@@ -21,15 +21,13 @@ impl Facts {
             inventory.nodes.keys().map(|name| (name.clone(), node(inventory, plan, name))).collect();
         let role = |role: &str| -> Vec<Value> { nodes.values().filter(|node| node["role"] == role).cloned().collect() };
         let domain = inventory.cluster.domain.clone();
-        let port = 6443;
-        let host = if plan.endpoint.contains(':') { format!("[{}]", plan.endpoint) } else { plan.endpoint.clone() };
         let vips: Map<String, Value> =
             plan.addresses.vips.iter().map(|(name, vip)| (name.clone(), json!({ "ip": vip.ip }))).collect();
         let shared = json!({
             "cluster": {
                 "name": inventory.cluster.name,
                 "domain": domain,
-                "endpoint": { "host": plan.endpoint, "port": port, "url": format!("https://{host}:{port}") },
+                "endpoint": { "host": plan.endpoint, "port": API_PORT, "url": plan.endpoint_url() },
                 "bootstrap": inventory.cluster.bootstrap,
             },
             "repo": inventory.repo,

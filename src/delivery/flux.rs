@@ -127,7 +127,7 @@ struct Spec<'s> {
 }
 
 fn flux_kustomization(model: &Model, name: &str, from: &Spec<'_>) -> Value {
-    let (namespace, source) = source(model);
+    let (namespace, source) = model.inventory.flux.git_repository();
     let mut spec = json!({});
     if !from.depends_on.is_empty() {
         let mut names = from.depends_on.clone();
@@ -155,11 +155,6 @@ fn flux_kustomization(model: &Model, name: &str, from: &Spec<'_>) -> Value {
         "metadata": { "name": name, "namespace": namespace },
         "spec": spec,
     })
-}
-
-/// Namespace and name of the GitRepository that carries this repository.
-fn source(model: &Model) -> (&str, &str) {
-    model.inventory.flux.source.split_once('/').unwrap_or(("flux-system", "flux-system"))
 }
 
 /// The object a chart is fetched with; none for a chart of this repository, which the repository's own source carries.
@@ -195,7 +190,7 @@ fn chart_source(model: &Model, unit: &Unit, release: &Release) -> Option<Value> 
 }
 
 fn helm_release(model: &Model, unit: &Unit, output: &UnitOutput, release: &Release, sources: &Sources) -> String {
-    let (source_namespace, source_name) = source(model);
+    let (source_namespace, source_name) = model.inventory.flux.git_repository();
     let mut spec = json!({ "interval": duration::write(unit.interval), "timeout": duration::write(unit.timeout) });
     match &release.source {
         ChartSource::Repository { name, version, .. } => {

@@ -147,10 +147,8 @@ fn machine(parts: &Parts<'_>, name: &str, node: &inventory::NodeEntry, contract:
         inventory::Role::Controlplane => Role::ControlPlane,
         inventory::Role::Worker => Role::Worker,
     };
-    let host = &parts.plan.endpoint;
-    let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
     let kubernetes = parts.inventory.versions.kubernetes.trim_start_matches('v');
-    let mut machine = Machine::new(&parts.inventory.cluster.name, &format!("https://{host}:6443"), kubernetes, role);
+    let mut machine = Machine::new(&parts.inventory.cluster.name, &parts.plan.endpoint_url(), kubernetes, role);
     machine.contract = contract;
     machine.hostname = Some(node.hostname.clone().unwrap_or_else(|| name.to_owned()));
     for (network, subnets) in [("pods", &mut machine.pod_subnets), ("services", &mut machine.service_subnets)] {

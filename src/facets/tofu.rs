@@ -27,8 +27,7 @@ pub fn make(context: &Context<'_>, made: &mut Made) {
     if is_sso {
         identity(context, made, place);
     }
-    let (source_namespace, source_name) =
-        context.inventory.flux.source.split_once('/').unwrap_or(("flux-system", "flux-system"));
+    let (source_namespace, source_name) = context.inventory.flux.git_repository();
     let controller = context.plan.provider(GROUP).map(|id| context.plan.units[id].namespace.clone());
     let namespace = controller.unwrap_or_else(|| source_namespace.to_owned());
     let mut spec = json!({

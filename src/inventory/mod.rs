@@ -386,6 +386,13 @@ impl Default for Flux {
     }
 }
 
+impl Flux {
+    /// Namespace and name of the GitRepository that carries this repository.
+    pub fn git_repository(&self) -> (&str, &str) {
+        self.source.split_once('/').unwrap_or(("flux-system", "flux-system"))
+    }
+}
+
 /// What Flux does about objects of a release that were changed in the cluster.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]

@@ -23,6 +23,9 @@ use address::Addresses;
 /// The unit that owns every Namespace.
 pub const NAMESPACES: &str = "namespaces";
 
+/// The port of the Kubernetes API.
+pub const API_PORT: u16 = 6443;
+
 /// A unit's place in [`Plan::units`].
 pub type UnitId = usize;
 
@@ -172,11 +175,18 @@ impl Plan {
         };
         let mut resolver = Resolver { inventory, root, diagnostics };
         resolver.names(&plan.addresses);
+        resolver.flux();
         for name in inventory.services.keys() {
             resolver.service(name, &mut plan);
         }
         resolver.index(&mut plan);
         plan
+    }
+
+    /// `https://host:6443` of the API server.
+    pub fn endpoint_url(&self) -> String {
+        let host = if self.endpoint.contains(':') { format!("[{}]", self.endpoint) } else { self.endpoint.clone() };
+        format!("https://{host}:{API_PORT}")
     }
 
     /// The unit a `depends` names: a service, or `service-phase`.
@@ -262,6 +272,20 @@ impl Resolver<'_> {
 
     fn known(&mut self, pointer: &str, name: &str, table: &str, known: &[&str]) {
         self.diagnostics.extend(address::unknown_name(self.root, pointer, name, table, known.iter().copied()));
+    }
+
+    /// Defaults of the Flux objects that no unit looks at by itself.
+    fn flux(&mut self) {
+        let flux = &self.inventory.flux;
+        self.duration(None, &flux.retry_interval, "", "retry-interval");
+        let named = flux.source.split_once('/');
+        if !named.is_some_and(|(namespace, name)| is_label(namespace) && name.split('.').all(is_label)) {
+            self.diagnostics.push(
+                Diagnostic::new(code!("value-unknown"), format!("`source` of [flux] cannot be `{}`", flux.source))
+                    .at(self.root.place_of("/flux/source", Part::Value), "")
+                    .help("write namespace and name of the GitRepository: `flux-system/flux-system`"),
+            );
+        }
     }
 
     /// A service's unit and those of its phases.
@@ -599,7 +623,7 @@ fn name_malformed(name: &str, place: crate::source::Place, help: &str) -> Diagno
 
 /// Whether a namespace is there before anything of this repository: Kubernetes' own, and the one Flux runs in.
 pub fn is_always_there(namespace: &str, inventory: &Inventory) -> bool {
-    let flux = inventory.flux.source.split_once('/').map_or("flux-system", |(namespace, _)| namespace);
+    let (flux, _) = inventory.flux.git_repository();
     namespace == flux || matches!(namespace, "default" | "flux-system") || namespace.starts_with("kube-")
 }
 

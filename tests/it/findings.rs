@@ -277,3 +277,18 @@ fn a_chart_has_one_complete_source() {
         assert_eq!(built(&format!("[services.web]\nchart = {{ path = \"{path}\" }}\n"), &files), [""; 0], "{path}");
     }
 }
+
+#[test]
+fn defaults_of_flux_are_read_even_where_no_unit_looks_at_them() {
+    let place = |line: usize, column: usize, code: &str| format!("inventory.toml:{line}:{column}: error[{code}]");
+    let wrong = "[flux]\nsource = \"infra\"\nretry-interval = \"1 minute\"\n";
+    assert_eq!(built(wrong, &[]), [place(11, 10, "value-unknown"), place(12, 18, "duration-malformed")]);
+    for source in ["a/b/c", "/flux-system", "flux-system/", "Flux/repo"] {
+        assert_eq!(
+            built(&format!("[flux]\nsource = \"{source}\"\n"), &[]),
+            [place(11, 10, "value-unknown")],
+            "{source}"
+        );
+    }
+    assert_eq!(built("[flux]\nsource = \"gitops/home.cluster\"\nretry-interval = \"90s\"\n", &[]), [""; 0]);
+}
