@@ -11,9 +11,10 @@ use std::{
 };
 
 use crate::{
+    claim::ObjectId,
     code,
     diagnostic::{Diagnostic, nearest},
-    inventory::{Facets, Inventory, PodSecurity, Sso, Tofu},
+    inventory::{BRINGS, Facets, Inventory, PodSecurity, Sso, Tofu},
     knowledge,
     node::{Node, Part, escape},
 };
@@ -176,6 +177,7 @@ impl Plan {
         let mut resolver = Resolver { inventory, root, diagnostics };
         resolver.names(&plan.addresses);
         resolver.flux();
+        resolver.owners();
         for name in inventory.services.keys() {
             resolver.service(name, &mut plan);
         }
@@ -285,6 +287,31 @@ impl Resolver<'_> {
                     .at(self.root.place_of("/flux/source", Part::Value), "")
                     .help("write namespace and name of the GitRepository: `flux-system/flux-system`"),
             );
+        }
+    }
+
+    /// What others own: a text that names nothing would protect nothing.
+    fn owners(&mut self) {
+        for (tool, owner) in &self.inventory.owners {
+            for (index, text) in owner.owns.iter().enumerate() {
+                let release = text.strip_prefix("helm:").map(|release| release.split_once('/'));
+                let is_named = match release {
+                    Some(parts) => parts.is_some_and(|(namespace, name)| is_label(namespace) && is_label(name)),
+                    None => ObjectId::parse(text).is_some(),
+                };
+                if !is_named {
+                    let pointer = format!("/owners/{}/owns/{index}", escape(tool));
+                    self.diagnostics.push(
+                        Diagnostic::new(
+                            code!("value-unknown"),
+                            format!("`owns` of [owners.{tool}] cannot be `{text}`"),
+                        )
+                        .at(self.root.place_of(&pointer, Part::Value), "")
+                        .help("write `Kind:namespace/name`, `Kind.group:name`, or `helm:namespace/release`")
+                        .breaks(BRINGS),
+                    );
+                }
+            }
         }
     }
 

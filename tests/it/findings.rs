@@ -292,3 +292,13 @@ fn defaults_of_flux_are_read_even_where_no_unit_looks_at_them() {
     }
     assert_eq!(built("[flux]\nsource = \"gitops/home.cluster\"\nretry-interval = \"90s\"\n", &[]), [""; 0]);
 }
+
+#[test]
+fn what_others_own_is_an_object_or_a_release() {
+    for wrong in ["cilium", "helm:cilium", "helm:kube-system/", "secret:a/b", "Namespace:", ""] {
+        let inventory = format!("[owners.terraform]\nowns = [\"Namespace:media\", \"{wrong}\"]\n");
+        assert_eq!(built(&inventory, &[]), ["inventory.toml:11:28: error[value-unknown]"], "{wrong}");
+    }
+    let right = "owns = [\"helm:kube-system/cilium\", \"Secret:a/b\", \"CustomResourceDefinition.apiextensions.k8s.io:x.example.org\"]";
+    assert_eq!(built(&format!("[owners.terraform]\n{right}\n"), &[]), [""; 0]);
+}
