@@ -393,6 +393,13 @@ impl Resolver<'_> {
             Some(phase) => format!("templates/services/{}/{phase}", seed.service),
             None => format!("templates/services/{}", seed.service),
         };
+        for (key, name) in [("unit", &mut facets.unit), ("release", &mut facets.release)] {
+            let at = format!("{pointer}/{key}");
+            if let Some(finding) = name.as_deref().and_then(|name| self.malformed_name(name, &at, Part::Value)) {
+                self.diagnostics.push(finding);
+                *name = None;
+            }
+        }
         let mut unit = Unit {
             name: String::new(),
             service: seed.service.to_owned(),
@@ -419,6 +426,11 @@ impl Resolver<'_> {
             Makes::Sso | Makes::Nothing => {}
         }
         unit.name = unit.facets.unit.clone().unwrap_or_else(|| unit.label());
+        if !is_label(&unit.name) {
+            let place = self.root.place_of(pointer, Part::Key);
+            let help = "a unit's name has at most 63 characters: pin a shorter one with `unit = \"…\"`";
+            self.diagnostics.push(name_malformed(&unit.name, place, help));
+        }
         unit
     }
 

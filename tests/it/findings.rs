@@ -302,3 +302,18 @@ fn what_others_own_is_an_object_or_a_release() {
     let right = "owns = [\"helm:kube-system/cilium\", \"Secret:a/b\", \"CustomResourceDefinition.apiextensions.k8s.io:x.example.org\"]";
     assert_eq!(built(&format!("[owners.terraform]\n{right}\n"), &[]), [""; 0]);
 }
+
+#[test]
+fn the_names_of_units_and_releases_are_names_in_kubernetes() {
+    for wrong in ["../x", "a/b", "A B", "", "-a", "flux.yaml"] {
+        for key in ["unit", "release"] {
+            let chart = "chart = { oci = \"ghcr.io/example/web\", version = \"1.0.0\" }";
+            let inventory = format!("[services.web]\n{chart}\n{key} = \"{wrong}\"\n");
+            let place = format!("inventory.toml:12:{}: error[name-malformed]", key.len() + 4);
+            assert_eq!(built(&inventory, &[]), [place], "{key} = {wrong}");
+        }
+    }
+    let (long, phase) = ("s".repeat(40), "p".repeat(30));
+    let inventory = format!("[services.{long}]\nphases.{phase} = {{}}\n");
+    assert_eq!(built(&inventory, &[]), ["inventory.toml:11:8: error[name-malformed]"]);
+}
