@@ -178,6 +178,7 @@ impl Plan {
         resolver.names(&plan.addresses);
         resolver.flux();
         resolver.owners();
+        resolver.keys();
         for name in inventory.services.keys() {
             resolver.service(name, &mut plan);
         }
@@ -311,6 +312,28 @@ impl Resolver<'_> {
                         .breaks(BRINGS),
                     );
                 }
+            }
+        }
+    }
+
+    /// Keys that become names of objects, and of their files.
+    fn keys(&mut self) {
+        let tables = [
+            ("/pools".to_owned(), self.inventory.pools.keys().collect::<Vec<_>>()),
+            ("/issuers".to_owned(), self.inventory.issuers.keys().collect()),
+        ];
+        let secrets = self.inventory.services.iter().flat_map(|(name, service)| {
+            let at = format!("/services/{}", escape(name));
+            let phases =
+                service.phases.iter().map(|(phase, facets)| (format!("{at}/phases/{}", escape(phase)), facets));
+            let all: Vec<_> = std::iter::once((at.clone(), &service.facets)).chain(phases).collect();
+            all.into_iter().map(|(at, facets)| (format!("{at}/secrets"), facets.secrets.keys().collect()))
+        });
+        for (at, names) in tables.into_iter().chain(secrets) {
+            for name in names.into_iter().filter(|name| name.len() > 253 || !name.split('.').all(is_label)) {
+                let place = self.root.place_of(&format!("{at}/{}", escape(name)), Part::Key);
+                let help = "a name has lower-case letters, digits, `-` and `.`";
+                self.diagnostics.push(name_malformed(name, place, help));
             }
         }
     }

@@ -317,3 +317,15 @@ fn the_names_of_units_and_releases_are_names_in_kubernetes() {
     let inventory = format!("[services.{long}]\nphases.{phase} = {{}}\n");
     assert_eq!(built(&inventory, &[]), ["inventory.toml:11:8: error[name-malformed]"]);
 }
+
+#[test]
+fn keys_that_name_objects_are_names_in_kubernetes() {
+    let has = |inventory: &str| built(inventory, &[]).iter().any(|finding| finding.ends_with("error[name-malformed]"));
+    for wrong in ["../x", "a/b", "A", ""] {
+        assert!(has(&format!("[pools]\n\"{wrong}\" = {{ ips = \"10.0.0.1\" }}\n")), "pool {wrong}");
+        assert!(has(&format!("[issuers]\n\"{wrong}\" = {{ acme = \"staging\" }}\n")), "issuer {wrong}");
+        let secret = format!("secrets = {{ \"{wrong}\" = {{ external = [\"a\"], generate = \"hex:32\" }} }}");
+        assert!(has(&format!("[services.web]\n{secret}\n")), "secret {wrong}");
+        assert!(has(&format!("[services.web]\nphases.late = {{ {secret} }}\n")), "secret {wrong} of a phase");
+    }
+}
