@@ -2,6 +2,8 @@
 //!
 //! Exact, or refused by name: what cannot be done as kustomize 5.8 does it is a [`Stop::Refused`], never a guess.
 
+pub mod edit;
+
 use std::collections::BTreeSet;
 
 use crate::{diagnostic::Diagnostic, node::Node, source::Place};
