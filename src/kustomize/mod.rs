@@ -3,10 +3,11 @@
 //! Exact, or refused by name: what cannot be done as kustomize 5.8 does it is a [`Stop::Refused`], never a guess.
 
 pub mod edit;
+pub mod field_specs;
 
 use std::collections::BTreeSet;
 
-use crate::{diagnostic::Diagnostic, node::Node, source::Place};
+use crate::{code, diagnostic::Diagnostic, node::Node, source::Place};
 
 /// An object of a build.
 #[derive(Clone, Debug)]
@@ -72,4 +73,14 @@ pub struct Built {
     pub result: Result<Vec<Resource>, Stop>,
     /// The files that were read, also by a build that failed.
     pub reads: BTreeSet<String>,
+}
+
+/// A failure of kustomize itself, at what it fails on.
+pub(crate) fn fails(message: impl Into<String>, place: Place) -> Stop {
+    Stop::Fails(Box::new(Diagnostic::new(code!("build-fails"), message).at(place, "")))
+}
+
+/// Something that we do not do.
+pub(crate) fn refused(what: impl Into<String>, place: Place) -> Stop {
+    Stop::Refused(Refusal { what: what.into(), place })
 }
