@@ -166,4 +166,4 @@ macro_rules! topics {
     };
 }
 
-topics! { images names namespace resources }
+topics! { images json6902 names namespace patches resources }

@@ -135,8 +135,7 @@ def shown(answers):
     for name, answer in answers.items():
         end = "" if name == list(answers)[-1] else ","
         if "fails" in answer:
-            # The first words say what kind of failure it is; the rest changes with every release.
-            lines.append(f"  {json.dumps(name)}: {json.dumps({'fails': answer['fails'].splitlines()[0][:200]})}{end}")
+            lines.append(f"  {json.dumps(name)}: {json.dumps({'fails': ' '.join(answer['fails'].split())[:400]})}{end}")
         elif not answer["objects"]:
             lines.append(f"  {json.dumps(name)}: {{\"objects\": []}}{end}")
         else:
