@@ -2,9 +2,11 @@
 //!
 //! The steps, each a function from values to values plus findings, are drawn in ARCHITECTURE.md.
 
+pub mod audits;
 pub mod calendar;
 pub mod checks;
 pub mod claim;
+pub mod claims;
 pub mod cli;
 pub mod codes;
 pub mod compile;
@@ -14,18 +16,25 @@ pub mod diagnostic;
 pub mod emit;
 pub mod facets;
 pub mod facts;
+pub mod flux;
 pub mod inventory;
 pub mod knowledge;
 pub mod kubernetes;
+pub mod kustomize;
 pub mod markdown;
 pub mod node;
 pub mod plan;
 pub mod references;
 pub mod report;
+pub mod repository;
 pub mod secrets;
+pub mod settings;
 pub mod source;
+pub mod startup;
+pub mod survey;
 pub mod talos;
 pub mod template;
 pub mod tree;
+pub mod verdict;
 pub mod world;
 pub mod yaml;

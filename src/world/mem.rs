@@ -72,6 +72,33 @@ impl World for MemWorld {
         Ok(self.below(folder).into_iter().filter(|path| !hidden(path)).collect())
     }
 
+    fn visible(&self) -> Result<Vec<Entry>, Error> {
+        let files = self.files.borrow();
+        let mut ignores = Vec::new();
+        for (path, bytes) in files.iter() {
+            if let Some(folder) =
+                path.strip_suffix(".gitignore").filter(|folder| folder.is_empty() || folder.ends_with('/'))
+            {
+                let mut rules = ignore::gitignore::GitignoreBuilder::new(format!("/{folder}"));
+                for line in String::from_utf8_lossy(bytes).lines() {
+                    // A line that is no pattern is one that git ignores as well.
+                    let _ = rules.add_line(None, line);
+                }
+                ignores.extend(rules.build().map(|rules| (folder.to_owned(), rules)));
+            }
+        }
+        let is_ignored = |path: &str| {
+            let deciding = ignores.iter().rev().filter(|(folder, _)| path.starts_with(folder.as_str()));
+            deciding
+                .map(|(_, rules)| rules.matched_path_or_any_parents(format!("/{path}"), false))
+                .find(|verdict| !verdict.is_none())
+                .is_some_and(|verdict| verdict.is_ignore())
+        };
+        let is_git = |path: &str| path.split('/').any(|part| part == ".git");
+        let visible = files.keys().filter(|path| !is_git(path) && !is_ignored(path));
+        Ok(visible.map(|path| Entry { path: path.clone(), kind: Kind::File }).collect())
+    }
+
     fn entries(&self, folder: &str) -> Result<Vec<Entry>, Error> {
         let entry = |path: String| Entry { path: path[folder.len() + 1..].to_owned(), kind: Kind::File };
         Ok(self.below(folder).into_iter().map(entry).collect())

@@ -26,6 +26,10 @@ pub trait World {
     /// Hidden files are listed, `.git` is not entered. Links are followed, but never in a circle and never out of the repository.
     fn files(&self, folder: &str) -> Result<Vec<String>, Error>;
 
+    /// Every file of the repository that git would take: what `.gitignore` files name, `.git` folders and work trees within this one
+    /// (submodules) are left out. Links are entries and are not followed. Paths are below the root, sorted.
+    fn visible(&self) -> Result<Vec<Entry>, Error>;
+
     /// Everything below a folder that is not a folder, as it lies there: links are entries, and `.git` is one like any other.
     /// Paths are below that folder, sorted.
     fn entries(&self, folder: &str) -> Result<Vec<Entry>, Error>;

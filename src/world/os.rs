@@ -136,6 +136,10 @@ impl World for OsWorld {
         files(&self.real_root()?, &self.at(folder), prefix)
     }
 
+    fn visible(&self) -> Result<Vec<Entry>, Error> {
+        visible(&self.at("")).map_err(|error| Error::new("list", ".", error.to_string()))
+    }
+
     fn entries(&self, folder: &str) -> Result<Vec<Entry>, Error> {
         entries(&self.at(folder)).map_err(|error| Error::io("list", folder, &error))
     }
@@ -275,6 +279,43 @@ fn entries(folder: &Path) -> io::Result<Vec<Entry>> {
     }
     entries.sort();
     Ok(entries)
+}
+
+/// What git would take of the folder `root`.
+fn visible(root: &Path) -> Result<Vec<Entry>, ignore::Error> {
+    let walk = ignore::WalkBuilder::new(root)
+        .hidden(false)
+        .ignore(false)
+        // What this user ignores everywhere is not what the repository ignores.
+        .git_global(false)
+        .git_exclude(false)
+        .require_git(false)
+        .filter_entry(|entry| {
+            entry.depth() == 0
+                || entry.file_name() != ".git" && !(is_folder(entry) && entry.path().join(".git").exists())
+        })
+        .build();
+    let mut entries = Vec::new();
+    for entry in walk {
+        let entry = match entry {
+            Err(error) if error.io_error().is_some_and(is_missing) => continue,
+            entry => entry?,
+        };
+        let Some(file) = entry.file_type().filter(|file| !file.is_dir()) else { continue };
+        let path = below(root, entry.path());
+        let is_plain = entry.file_name().to_str().is_some() && !path.contains(char::is_control);
+        let kind = if is_plain { kind_of(file) } else { Kind::Odd };
+        entries.push(Entry { path: path.replace(char::is_control, "\u{fffd}"), kind });
+        if entries.len() > MOST_FILES {
+            break;
+        }
+    }
+    entries.sort();
+    Ok(entries)
+}
+
+fn is_folder(entry: &ignore::DirEntry) -> bool {
+    entry.file_type().is_some_and(|kind| kind.is_dir())
 }
 
 /// The files below a folder, links followed, as paths that start with `prefix`.

@@ -36,6 +36,7 @@ const CRATES: &[Home] = &[
     ("rsa::", &["secrets/"]),
     ("walkdir", &["world/os.rs"]),
     ("rustix", &["world/"]),
+    ("ignore::", &["world/"]),
     ("toml_edit", &["cli/cert.rs", "secrets/store.rs"]),
 ];
 

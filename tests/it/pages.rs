@@ -38,9 +38,10 @@ fn world(blocks: &[Block<'_>]) -> MemWorld {
     MemWorld::new(blocks.iter().filter_map(|block| Some((block.file?, block.text.as_bytes()))))
 }
 
-/// `gitopsc build`, writing nothing.
+/// `gitopsc build`, writing nothing; `gitopsc check` where there is no inventory to build.
 fn build(world: &MemWorld) -> Answer {
-    let arguments = <Arguments as clap::Parser>::parse_from(["gitopsc", "--quiet", "build"]);
+    let command = if world.snapshot().contains_key("inventory.toml") { "build" } else { "check" };
+    let arguments = <Arguments as clap::Parser>::parse_from(["gitopsc", "--quiet", command]);
     let around =
         Surroundings { color: false, stdin: &|| Ok(Vec::new()), stdin_is_terminal: false, now: 0, variable: &|_| None };
     cli::run(&arguments, world, &around)

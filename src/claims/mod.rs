@@ -1,0 +1,99 @@
+//! Who puts which object into a cluster, whatever the tool: one file a tool.
+
+use crate::{claim::ObjectId, source::Place};
+
+/// A tool that puts objects into clusters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(missing_docs, reason = "the names say it all")]
+pub enum Tool {
+    Flux,
+    Helm,
+    Terraform,
+    Talos,
+    ArgoCd,
+    Helmfile,
+    Script,
+    /// An owner that settings name.
+    Declared,
+}
+
+impl Tool {
+    /// As reports and `--format json` name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Tool::Flux => "flux",
+            Tool::Helm => "helm",
+            Tool::Terraform => "terraform",
+            Tool::Talos => "talos",
+            Tool::ArgoCd => "argocd",
+            Tool::Helmfile => "helmfile",
+            Tool::Script => "script",
+            Tool::Declared => "declared",
+        }
+    }
+}
+
+/// What a claim means for the object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// It creates, updates and perhaps deletes the object.
+    Owner,
+    /// It creates the object once, for somebody else to take over.
+    Bootstrap,
+    /// It sets only these fields (JSON pointers) of an object that somebody else makes.
+    Fields(Vec<String>),
+}
+
+/// How sure a claim is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Certainty {
+    /// Read off the object itself: a build, a plan, a rendered chart.
+    Exact,
+    /// Read off a source text whose names are literal.
+    Literal,
+    /// Something of this kind may be there: a count, a condition, a name that is computed.
+    Possible,
+}
+
+/// An object, and somebody who puts it into a cluster.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    /// The object. A Helm release is [`release`]: no group, kind `HelmRelease` is the custom resource, not this.
+    pub object: ObjectId,
+    /// Which of the survey's clusters it is in; None where that cannot be told, which is taken for all of them.
+    pub cluster: Option<usize>,
+    /// The tool.
+    pub tool: Tool,
+    /// Which part of the tool: `flux-system/gitea`, `helm_release.cilium`, `worker.yaml`; the reader's words.
+    pub unit: String,
+    /// For Flux: the unit's index in its cluster. For Helm under Flux: the unit that applies the HelmRelease.
+    pub flux_unit: Option<usize>,
+    /// What it means.
+    pub role: Role,
+    /// Whether the object is deleted when its owner stops naming it.
+    pub prunes: bool,
+    /// How sure it is.
+    pub certainty: Certainty,
+    /// Where it is written.
+    pub place: Place,
+    /// A digest of what the object is to be, to tell copies from different versions; None where unknown.
+    pub content: Option<u64>,
+}
+
+/// A Helm release as an object: storage namespace and release name. Shown as `helm:namespace/name`.
+pub fn release(namespace: &str, name: &str) -> ObjectId {
+    ObjectId { group: "helm.sh".into(), kind: "Release".into(), namespace: Some(namespace.into()), name: name.into() }
+}
+
+/// Whether an object is a Helm release.
+pub fn is_release(object: &ObjectId) -> bool {
+    object.group == "helm.sh" && object.kind == "Release"
+}
+
+/// An object as settings, reports and `why` name it: `Kind[.group]:[namespace/]name` or `helm:namespace/release`.
+pub fn shown(object: &ObjectId) -> String {
+    match &object.namespace {
+        Some(namespace) if is_release(object) => format!("helm:{namespace}/{}", object.name),
+        _ => object.to_string(),
+    }
+}
