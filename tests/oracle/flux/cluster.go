@@ -528,26 +528,44 @@ func (c *cluster) learn(units []*unit) {
 	}
 
 	for _, folder := range strings.Split(c.root, ",") {
-		for _, object := range objects {
-			found := object
-			if !isUnit(object) {
-				found = ofInstance(object)
-			}
+		at := slices.IndexFunc(units, func(u *unit) bool { return u.Parent == "" && path.Join("/", u.Path) == path.Join("/", folder) })
+		if at < 0 {
+			continue
+		}
 
-			if found == nil || c.first[folder] != nil && isUnit(object) != isUnit(c.first[folder]) {
-				continue
-			}
-
-			at, _, _ := unstructured.NestedString(found.Object, "spec", "path")
-			if path.Join("/", at) == path.Join("/", folder) {
-				c.first[folder] = found
-
-				break
-			}
+		if found := firstIn(folder, units[at], objects); found != nil {
+			c.first[folder] = found
 		}
 	}
 
 	c.ownSources(units, objects)
+}
+
+// firstIn finds the Kustomization that applies a folder: among its own objects, as `flux bootstrap` leaves it there, or
+// made by a FluxInstance anywhere.
+func firstIn(folder string, root *unit, objects []*unstructured.Unstructured) *unstructured.Unstructured {
+	applies := func(thing *unstructured.Unstructured) bool {
+		at, _, _ := unstructured.NestedString(thing.Object, "spec", "path")
+
+		return path.Join("/", at) == path.Join("/", folder)
+	}
+
+	var found *unstructured.Unstructured
+
+	for _, object := range root.Objects {
+		thing := &unstructured.Unstructured{Object: object.(map[string]any)}
+		if isUnit(thing) && applies(thing) && (found == nil || thing.GetName() == "flux-system") {
+			found = thing
+		}
+	}
+
+	for _, object := range objects {
+		if made := ofInstance(object); found == nil && made != nil && applies(made) {
+			found = made
+		}
+	}
+
+	return found
 }
 
 // ownSources finds the source of the first Kustomization. Where that one is not in the repository, it is the source
