@@ -10,6 +10,7 @@ mod docs;
 mod emit;
 mod findings;
 mod findings_b;
+mod flux_substitution;
 mod formats;
 mod fuzz;
 mod help;
