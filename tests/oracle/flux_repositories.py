@@ -97,14 +97,20 @@ def unequal(theirs, ours):
                 yield f"{key[0]} at {difference}"
 
 
-def by_library(folder, roots):
-    """The units the library builds, by cluster and then by `namespace/name`."""
-    command = ["flux-build", *(word for root in roots for word in ("--root", root)), str(folder)]
-    run = subprocess.run(command, capture_output=True, text=True)
-    if run.returncode:
-        raise ValueError(f"{' '.join(command)}: {run.stderr.strip()}")
+def by_library(folder, roots, kept):
+    """The units the library builds, by cluster and then by `namespace/name`. `kept` is a file for its answer, or None."""
+    if kept and kept.exists():
+        answer = kept.read_text()
+    else:
+        command = ["flux-build", *(word for root in roots for word in ("--root", root)), str(folder)]
+        run = subprocess.run(command, capture_output=True, text=True)
+        if run.returncode:
+            raise ValueError(f"{' '.join(command)}: {run.stderr.strip()}")
+        answer = run.stdout
+        if kept:
+            kept.write_text(answer)
     clusters = {root: {} for root in roots}
-    for unit in json.loads(run.stdout)["units"]:
+    for unit in json.loads(answer)["units"]:
         clusters[unit["cluster"]][f"{unit['namespace']}/{unit['name']}"] = unit
     return clusters
 
@@ -193,6 +199,7 @@ def main():
     words.add_argument("--roots", type=pathlib.Path, default=OURS / "roots.json")
     words.add_argument("--tell-roots", action="store_true", help="pass the roots to gitopsc too")
     words.add_argument("--oracle", action="store_true", help="print only what the library gives")
+    words.add_argument("--answers", type=pathlib.Path, help="keep what the library gives here")
     words.add_argument("--refused", type=float, help="how many percent of the units gitopsc may refuse")
     words.add_argument("--show", type=int, default=5, help="how many differences of a repository to print")
     words.add_argument("--gitopsc", default=shutil.which("gitopsc") or str(ROOT / "target/debug/gitopsc"))
@@ -219,7 +226,8 @@ def main():
             continue
         repository = Repository(name)
         try:
-            theirs = by_library(folder, roots[name])
+            kept = wanted.answers and wanted.answers / (name.replace("/", "_") + ".json")
+            theirs = by_library(folder, roots[name], kept)
             if wanted.oracle:
                 ours = {
                     root: {key: unit["objects"] for key, unit in units.items() if unit.get("objects") is not None}
