@@ -48,6 +48,10 @@ type unit struct {
 	Objects   []any    `json:"objects"`
 	Error     string   `json:"error,omitempty"`
 
+	// Only with --manifests: the kustomization file with which kustomize builds the unit, and its text.
+	File     string `json:"file,omitempty"`
+	Manifest string `json:"manifest,omitempty"`
+
 	spec *unstructured.Unstructured
 }
 
@@ -66,6 +70,8 @@ type cluster struct {
 	own   map[string]bool
 	built map[string]resmap.ResMap
 	given *sources
+	// Whether the units tell their kustomization files.
+	manifests bool
 }
 
 // More rounds than any chain of variables between units is long.
@@ -73,8 +79,10 @@ const rounds = 20
 
 // follow builds a cluster until another round would change nothing: a unit may use variables of one that comes later,
 // and the first Kustomization may lie in the folder that it applies itself.
-func follow(repository, root string) ([]*unit, error) {
-	c := &cluster{root: root, first: map[string]*unstructured.Unstructured{}, given: newSources()}
+func follow(repository, root string, manifests bool) ([]*unit, error) {
+	c := &cluster{root: root, first: map[string]*unstructured.Unstructured{}, given: newSources(), manifests: manifests}
+
+	defer func() { os.RemoveAll(c.copy) }() //nolint:errcheck
 
 	var before string
 
@@ -92,8 +100,6 @@ func follow(repository, root string) ([]*unit, error) {
 		}
 
 		if string(now) == before {
-			os.RemoveAll(c.copy) //nolint:errcheck
-
 			return units, nil
 		}
 
@@ -320,15 +326,21 @@ func (c *cluster) kustomized(u *unit, spec unstructured.Unstructured) (built res
 		return nil, err
 	}
 
-	if known := c.built[string(key)]; known != nil {
-		return known.DeepCopy(), nil
-	}
-
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v", p)
 		}
 	}()
+
+	if c.manifests {
+		if err := c.tellManifest(u, spec); err != nil {
+			return nil, err
+		}
+	}
+
+	if known := c.built[string(key)]; known != nil {
+		return known.DeepCopy(), nil
+	}
 
 	folder, err := securejoin.SecureJoin(c.copy, u.Path)
 	if err != nil {
@@ -362,6 +374,23 @@ func (c *cluster) kustomized(u *unit, spec unstructured.Unstructured) (built res
 	c.built[string(key)] = built.DeepCopy()
 
 	return built, nil
+}
+
+// tellManifest notes what the library would write into the folder of a unit.
+func (c *cluster) tellManifest(u *unit, spec unstructured.Unstructured) error {
+	folder, err := securejoin.SecureJoin(c.copy, u.Path)
+	if err != nil {
+		return err
+	}
+
+	text, file, _, err := kustomize.NewGenerator(c.copy, spec).GenerateManifest(folder)
+	if err != nil {
+		return err
+	}
+
+	u.File, u.Manifest = strings.TrimPrefix(file, c.copy+"/"), string(text)
+
+	return nil
 }
 
 // kept remembers the kustomization file of a folder, over which the library writes, and gives what brings it back.
@@ -499,26 +528,44 @@ func (c *cluster) learn(units []*unit) {
 	}
 
 	for _, folder := range strings.Split(c.root, ",") {
-		for _, object := range objects {
-			found := object
-			if !isUnit(object) {
-				found = ofInstance(object)
-			}
+		at := slices.IndexFunc(units, func(u *unit) bool { return u.Parent == "" && path.Join("/", u.Path) == path.Join("/", folder) })
+		if at < 0 {
+			continue
+		}
 
-			if found == nil || c.first[folder] != nil && isUnit(object) != isUnit(c.first[folder]) {
-				continue
-			}
-
-			at, _, _ := unstructured.NestedString(found.Object, "spec", "path")
-			if path.Join("/", at) == path.Join("/", folder) {
-				c.first[folder] = found
-
-				break
-			}
+		if found := firstIn(folder, units[at], objects); found != nil {
+			c.first[folder] = found
 		}
 	}
 
 	c.ownSources(units, objects)
+}
+
+// firstIn finds the Kustomization that applies a folder: among its own objects, as `flux bootstrap` leaves it there, or
+// made by a FluxInstance anywhere.
+func firstIn(folder string, root *unit, objects []*unstructured.Unstructured) *unstructured.Unstructured {
+	applies := func(thing *unstructured.Unstructured) bool {
+		at, _, _ := unstructured.NestedString(thing.Object, "spec", "path")
+
+		return path.Join("/", at) == path.Join("/", folder)
+	}
+
+	var found *unstructured.Unstructured
+
+	for _, object := range root.Objects {
+		thing := &unstructured.Unstructured{Object: object.(map[string]any)}
+		if isUnit(thing) && applies(thing) && (found == nil || thing.GetName() == "flux-system") {
+			found = thing
+		}
+	}
+
+	for _, object := range objects {
+		if made := ofInstance(object); found == nil && made != nil && applies(made) {
+			found = made
+		}
+	}
+
+	return found
 }
 
 // ownSources finds the source of the first Kustomization. Where that one is not in the repository, it is the source

@@ -6,7 +6,8 @@
 //
 //	{"units": [{"cluster", "namespace", "name", "path", "parent", "objects": […] | "error": "…"}]}
 //
-// with the objects in the order in which kustomize gives them. Each `--root` is a cluster, a world of its own; one that
+// with the objects in the order in which kustomize gives them (with `--manifests` instead the kustomization file and its text,
+// with which kustomize alone builds the unit, but for variables and common metadata). Each `--root` is a cluster, a world of its own; one that
 // is started from several folders is written `--root DIR,DIR`. Nothing is written into the repository. The other modes
 // read JSON lines and answer each with one:
 //
@@ -67,6 +68,8 @@ func main() {
 
 	var roots several
 
+	manifests := flag.Bool("manifests", false, "tell the kustomization file that each unit is built with, and no objects")
+
 	flag.Var(&roots, "root", "the folder, seen from the repository, that the first Kustomization of a cluster applies")
 
 	modes := map[string]func([]byte) any{
@@ -101,9 +104,15 @@ func main() {
 	units := []*unit{}
 
 	for _, root := range roots {
-		found, err := follow(repository, root)
+		found, err := follow(repository, root, *manifests)
 		if err != nil {
 			stop(err)
+		}
+
+		for _, u := range found {
+			if *manifests {
+				u.Objects = nil
+			}
 		}
 
 		units = append(units, found...)
