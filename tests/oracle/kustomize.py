@@ -158,13 +158,14 @@ def message(text):
 
 
 class Plain(yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader):
-    """What kustomize prints, without YAML 1.1's dates."""
+    """What kustomize prints: no dates, and 1e+20 is a number."""
 
 
 Plain.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in found if tag != "tag:yaml.org,2002:timestamp"]
     for first, found in Plain.yaml_implicit_resolvers.items()
 }
+Plain.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"^-?[0-9](\.[0-9]+)?e[-+][0-9]+$"), list("-0123456789"))
 
 
 def of_program(kustomize, root, folder):

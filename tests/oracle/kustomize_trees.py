@@ -338,15 +338,25 @@ class Tree:
                 found += self.paths(below, (*path, index))
         return found
 
+    def like(self, value):
+        """A value of the same type."""
+        if isinstance(value, str):
+            return self.one(WORDS + PLAIN)
+        return self.one([other for other in VALUES if isinstance(other, type(value)) and isinstance(other, bool) == isinstance(value, bool)] or VALUES)
+
     def operations(self, item):
         operations = []
         pointer = lambda path: "/" + "/".join(str(part).replace("~", "~0").replace("/", "~1") for part in path)
-        paths = [(path, value) for path, value in self.paths(item) if path not in (("kind",), ("apiVersion",), ("metadata",), ("metadata", "name"))]
-        if not paths:
+        fixed = (("kind",), ("apiVersion",), ("metadata",), ("metadata", "name"))
+        paths = [(path, value) for path, value in self.paths(item) if path not in fixed]
+        if not [path for path, _ in paths if not any(isinstance(part, int) for part in path)]:
             return [{"op": "add", "path": "/data", "value": {"a": "b"}}]
         for _ in range(self.random.randint(1, 2)):
             path, value = self.one(paths)
-            op = self.one(["add"] * 6 + ["replace"] * 6 + ["remove", "copy", "move", "test"])
+            if any(isinstance(part, int) for part in path) and self.chance(0.6):
+                # An earlier patch may have left fewer items.
+                path, value = self.one([entry for entry in paths if not any(isinstance(part, int) for part in entry[0])])
+            op = self.one(["add"] * 9 + ["replace"] * 9 + ["remove", "copy", "move", "test"])
             if op == "add":
                 if isinstance(value, list):
                     path = (*path, self.one(["-", 0, len(value)]))
@@ -354,7 +364,7 @@ class Tree:
                     path = (*path, self.one(["added", "a/b", "c~d", "name"]))
             operation = {"op": op, "path": pointer(path)}
             if op in ("add", "replace"):
-                operation["value"] = self.one(VALUES)
+                operation["value"] = self.like(value) if op == "replace" and self.chance(0.85) else self.one(VALUES)
             elif op == "test":
                 operation["value"] = copy.deepcopy(value) if self.chance(0.9) else self.one(VALUES)
             elif op in ("copy", "move"):
@@ -431,11 +441,12 @@ class Tree:
     def replacement(self, known):
         source, name, _ = self.one(known)
         paths = [(path, value) for path, value in self.paths(source) if not isinstance(value, (dict, list)) or self.chance(0.05)]
-        path, _ = self.one(paths)
+        texts = [(path, value) for path, value in paths if isinstance(value, str)]
+        path, _ = self.one(texts if self.chance(0.8) else paths)
         select = {"kind": source["kind"], "name": name}
         if self.chance(0.1):
             del select["name"]
-        entry = {"source": {**select, "fieldPath": self.dotted(path, source)}, "targets": []}
+        entry = {"source": {**select, "fieldPath": self.dotted(path, source, 0.02)}, "targets": []}
         if self.chance(0.1):
             entry["source"]["options"] = {"delimiter": self.one([":", "-", "."]), "index": self.one([0, 0, 1])}
         for _ in range(self.random.randint(1, 2)):
@@ -443,11 +454,12 @@ class Tree:
             paths = [(path, value) for path, value in self.paths(item) if path[0] not in ("kind", "apiVersion") and (not isinstance(value, (dict, list)) or self.chance(0.05))]
             if not paths:
                 continue
-            chosen = [self.dotted(self.one(paths)[0], item) for _ in range(self.random.randint(1, 2))]
+            texts = [entry for entry in paths if isinstance(entry[1], str)]
+            chosen = [self.dotted(self.one(texts if texts and self.chance(0.85) else paths)[0], item) for _ in range(self.random.randint(1, 2))]
             target = {"select": {"kind": item["kind"], "name": name}, "fieldPaths": chosen}
             if self.chance(0.2):
                 del target["select"]["name"]
-            if self.chance(0.15):
+            if self.chance(0.15) and isinstance(item["metadata"].get("annotations", {}), dict):
                 target["fieldPaths"].append("metadata.annotations.made" if self.chance(0.7) else "spec.made.[name=a].value")
                 target["options"] = {"create": True}
             elif self.chance(0.15):
@@ -457,7 +469,7 @@ class Tree:
             entry["targets"].append(target)
         return entry
 
-    def dotted(self, path, value):
+    def dotted(self, path, value, star=0.15):
         parts = []
         for part in path:
             if isinstance(part, int):
@@ -465,7 +477,7 @@ class Tree:
                 if isinstance(item, dict) and "name" in item and self.chance(0.7):
                     parts.append(f"[name={item['name']}]")
                 else:
-                    parts.append("*" if self.chance(0.15) else str(part))
+                    parts.append("*" if self.chance(star) else str(part))
             else:
                 parts.append(f"[{part}]" if self.chance(0.5) and "." in part else part.replace(".", "\\."))
             value = value[part]
