@@ -89,3 +89,11 @@ pub fn release(namespace: &str, name: &str) -> ObjectId {
 pub fn is_release(object: &ObjectId) -> bool {
     object.group == "helm.sh" && object.kind == "Release"
 }
+
+/// An object as settings, reports and `why` name it: `Kind[.group]:[namespace/]name` or `helm:namespace/release`.
+pub fn shown(object: &ObjectId) -> String {
+    match &object.namespace {
+        Some(namespace) if is_release(object) => format!("helm:{namespace}/{}", object.name),
+        _ => object.to_string(),
+    }
+}

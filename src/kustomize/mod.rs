@@ -2,9 +2,19 @@
 //!
 //! Exact, or refused by name: what cannot be done as kustomize 5.8 does it is a [`Stop::Refused`], never a guess.
 
+mod accumulate;
+pub mod edit;
+pub mod field_specs;
+mod file;
+mod id;
+mod load;
+mod remote;
+
 use std::collections::BTreeSet;
 
-use crate::{diagnostic::Diagnostic, node::Node, source::Place};
+use accumulate::Builder;
+
+use crate::{code, diagnostic::Diagnostic, node::Node, repository::Repository, source::Place};
 
 /// An object of a build.
 #[derive(Clone, Debug)]
@@ -30,18 +40,14 @@ pub struct Id {
 }
 
 impl Resource {
+    /// An object that was just read.
+    pub(crate) fn new(object: Node) -> Self {
+        Resource { place: object.place, object, past: Vec::new() }
+    }
+
     /// What it is called now.
     pub fn id(&self) -> Id {
-        let text = |path: &[&str]| self.object.at(path.iter().copied()).and_then(Node::as_str).unwrap_or_default();
-        let api_version = text(&["apiVersion"]);
-        let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
-        Id {
-            group: group.into(),
-            version: version.into(),
-            kind: text(&["kind"]).into(),
-            namespace: text(&["metadata", "namespace"]).into(),
-            name: text(&["metadata", "name"]).into(),
-        }
+        self.identity().to_id()
     }
 }
 
@@ -70,4 +76,21 @@ pub struct Built {
     pub result: Result<Vec<Resource>, Stop>,
     /// The files that were read, also by a build that failed.
     pub reads: BTreeSet<String>,
+}
+
+/// What kustomize makes of a folder. `kustomization` takes the place of the folder's own file, as Flux writes its fields into it.
+pub fn build(repository: &Repository, folder: &str, kustomization: Option<&Node>) -> Built {
+    let mut builder = Builder::new(repository);
+    let result = builder.root(folder, kustomization).map(|all| all.resources);
+    Built { result, reads: builder.reads }
+}
+
+/// A failure of kustomize itself, at what it fails on.
+pub(crate) fn fails(message: impl Into<String>, place: Place) -> Stop {
+    Stop::Fails(Box::new(Diagnostic::new(code!("build-fails"), message).at(place, "")))
+}
+
+/// Something that we do not do.
+pub(crate) fn refused(what: impl Into<String>, place: Place) -> Stop {
+    Stop::Refused(Refusal { what: what.into(), place })
 }
