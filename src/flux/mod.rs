@@ -5,6 +5,7 @@
 
 pub mod envsubst;
 mod glob;
+pub mod order;
 mod substitute;
 pub mod text;
 
