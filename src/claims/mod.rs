@@ -1,5 +1,7 @@
 //! Who puts which object into a cluster, whatever the tool: one file a tool.
 
+pub mod terraform;
+
 use crate::{claim::ObjectId, source::Place};
 
 /// A tool that puts objects into clusters.

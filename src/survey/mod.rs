@@ -3,7 +3,12 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    claims::Claim, diagnostic::Diagnostic, flux::Cluster, kubernetes::Schemas, repository::Repository, startup::Graph,
+    claims::{Claim, terraform},
+    diagnostic::Diagnostic,
+    flux::Cluster,
+    kubernetes::Schemas,
+    repository::Repository,
+    startup::Graph,
 };
 
 /// What the command line asks of a survey.
@@ -28,6 +33,8 @@ pub struct Survey {
     pub clusters: Vec<Cluster>,
     /// Who puts what where, over all tools.
     pub claims: Vec<Claim>,
+    /// What Terraform sources say besides.
+    pub terraform: terraform::Facts,
     /// Who waits for whom, one graph a cluster, in the order of `clusters`.
     pub graphs: Vec<Graph>,
     /// Schemas: Kubernetes', well-known custom resources, every CRD of the repository.
