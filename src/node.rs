@@ -57,6 +57,54 @@ impl Entries {
             None => self.list.iter().find(|entry| entry.key == key),
         }
     }
+
+    fn position(&self, key: &str) -> Option<usize> {
+        match &self.index {
+            Some(index) => index.get(key).copied(),
+            None => self.list.iter().position(|entry| entry.key == key),
+        }
+    }
+
+    /// The values, to be changed; the keys stay.
+    pub fn values_mut(&mut self) -> impl Iterator<Item = (&str, &mut Node)> {
+        self.list.iter_mut().map(|entry| (entry.key.as_str(), &mut entry.value))
+    }
+
+    /// Sets a key: where there is one of this name its value is replaced, otherwise the entry comes last.
+    pub fn set(&mut self, entry: Entry) -> &mut Node {
+        if let Some(at) = self.position(&entry.key) {
+            self.list[at].value = entry.value;
+            return &mut self.list[at].value;
+        }
+        let at = self.list.len();
+        if let Some(index) = &mut self.index {
+            index.insert(entry.key.clone(), at);
+        }
+        let mut list = std::mem::take(&mut self.list).into_vec();
+        list.push(entry);
+        if self.index.is_none() && list.len() > Self::SMALL {
+            *self = list.into();
+        } else {
+            self.list = list.into();
+        }
+        &mut self.list[at].value
+    }
+
+    /// Takes a key out.
+    pub fn remove(&mut self, key: &str) -> Option<Entry> {
+        let at = self.position(key)?;
+        let mut list = std::mem::take(&mut self.list).into_vec();
+        let gone = list.remove(at);
+        *self = list.into();
+        Some(gone)
+    }
+
+    /// Keeps only the entries that `keep` wants.
+    pub fn retain(&mut self, keep: impl FnMut(&Entry) -> bool) {
+        let mut list = std::mem::take(&mut self.list).into_vec();
+        list.retain(keep);
+        *self = list.into();
+    }
 }
 
 impl From<Vec<Entry>> for Entries {
@@ -155,6 +203,47 @@ impl Node {
         }
     }
 
+    /// The value of a key of this map, to be changed.
+    pub fn get_mut(&mut self, key: &str) -> Option<&mut Node> {
+        match &mut self.kind {
+            Kind::Map(entries) => {
+                let at = entries.position(key)?;
+                Some(&mut entries.list[at].value)
+            }
+            _ => None,
+        }
+    }
+
+    /// The entries of this map, to be changed; None for anything else.
+    pub fn entries_mut(&mut self) -> Option<&mut Entries> {
+        match &mut self.kind {
+            Kind::Map(entries) => Some(entries),
+            _ => None,
+        }
+    }
+
+    /// The items of this list, to be changed; None for anything else.
+    pub fn items_mut(&mut self) -> Option<&mut Vec<Node>> {
+        match &mut self.kind {
+            Kind::List(items) => Some(items),
+            _ => None,
+        }
+    }
+
+    /// Sets a key of this map; anything else becomes a map first.
+    pub fn set(&mut self, key: &str, key_place: Place, value: Node) -> &mut Node {
+        if !matches!(self.kind, Kind::Map(_)) {
+            self.kind = Kind::Map(Entries::default());
+        }
+        let Kind::Map(entries) = &mut self.kind else { unreachable!("it was made a map") };
+        entries.set(Entry { key: key.to_owned(), key_place, value })
+    }
+
+    /// Takes a key out of this map.
+    pub fn remove(&mut self, key: &str) -> Option<Entry> {
+        self.entries_mut()?.remove(key)
+    }
+
     /// The text of this string.
     pub fn as_str(&self) -> Option<&str> {
         match &self.kind {
@@ -246,5 +335,24 @@ mod tests {
             assert_eq!(map.get(&format!("k{size}")), None);
             assert_eq!(map.entries().len(), size);
         }
+    }
+
+    #[test]
+    fn keys_are_set_and_removed_in_maps_of_every_size() {
+        let source = Sources::default().add("a.toml", "");
+        let number = |number: usize| Node::new(source, Span::default(), Kind::Number(number.into()));
+        let mut map = Node::new(source, Span::default(), Kind::Null);
+        for size in 0..100 {
+            map.set(&format!("k{size}"), map.place, number(0));
+            map.set(&format!("k{size}"), map.place, number(size));
+            assert_eq!(map.entries().len(), size + 1);
+            assert_eq!(map.get(&format!("k{size}")), Some(&number(size)));
+        }
+        for gone in (0..100).step_by(2) {
+            assert_eq!(map.remove(&format!("k{gone}")).unwrap().value, number(gone));
+            assert_eq!(map.remove(&format!("k{gone}")), None);
+            assert_eq!(map.get_mut("k99"), Some(&mut number(99)));
+        }
+        assert_eq!(map.entries().len(), 50);
     }
 }

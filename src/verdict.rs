@@ -58,6 +58,13 @@ pub struct Contested {
     pub claims: Vec<usize>,
 }
 
+impl Contested {
+    /// Whether somebody has to do something about it.
+    pub fn is_wrong(&self) -> bool {
+        self.severity <= Severity::Warning && !self.is_declared
+    }
+}
+
 /// Everything that is claimed by more than one owner, by object.
 pub fn judge(claims: &[Claim], clusters: usize, settings: &Settings) -> Vec<Contested> {
     let mut contested = Vec::new();

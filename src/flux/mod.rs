@@ -3,6 +3,14 @@
 //! Follows kustomize-controller 1.9 (Flux 2.9). Each unit is built with its *effective* spec: as its parent's patches,
 //! substitutions and decryption leave it.
 
+pub mod envsubst;
+mod glob;
+pub mod order;
+mod substitute;
+pub mod text;
+
+pub use substitute::{Substituted, Variable, Variables, substitute};
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{claim::ObjectId, kustomize::Stop, node::Node, source::Place};

@@ -2,9 +2,24 @@
 //!
 //! Exact, or refused by name: what cannot be done as kustomize 5.8 does it is a [`Stop::Refused`], never a guess.
 
+mod accumulate;
+pub mod edit;
+pub mod field_specs;
+mod file;
+mod finish;
+mod generate;
+mod id;
+mod load;
+mod names;
+mod references;
+mod remote;
+
 use std::collections::BTreeSet;
 
-use crate::{diagnostic::Diagnostic, node::Node, source::Place};
+use accumulate::Builder;
+use generate::Behavior;
+
+use crate::{code, diagnostic::Diagnostic, node::Node, repository::Repository, source::Place};
 
 /// An object of a build.
 #[derive(Clone, Debug)]
@@ -15,6 +30,23 @@ pub struct Resource {
     pub place: Place,
     /// What it was called before each change of its name, namespace or kind, the oldest first. References still use these.
     pub(crate) past: Vec<Id>,
+    /// What else kustomize notes on objects while it builds.
+    pub(crate) marks: Marks,
+}
+
+/// Notes on an object that are gone once it is built. kustomize keeps them as annotations.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Marks {
+    /// The prefixes its name got, the innermost first.
+    pub prefixes: Vec<String>,
+    /// The suffixes its name got, the innermost first.
+    pub suffixes: Vec<String>,
+    /// Whether its name ends in the hash of what it says.
+    pub needs_hash: bool,
+    /// Whether a generator made it.
+    pub generated: bool,
+    /// What it does to an object of its name.
+    pub behavior: Behavior,
 }
 
 /// What kustomize tells objects apart by.
@@ -30,18 +62,42 @@ pub struct Id {
 }
 
 impl Resource {
+    /// An object that was just read.
+    pub(crate) fn new(object: Node) -> Self {
+        Resource { place: object.place, object, past: Vec::new(), marks: Marks::default() }
+    }
+
+    /// Remembers what it is called, before that changes.
+    pub(crate) fn remember(&mut self) {
+        let mut id = self.id();
+        id.namespace = id.effective_namespace().to_owned();
+        self.past.push(id);
+    }
+
+    /// What it was called, the oldest first. Its group and version count as they are now.
+    pub(crate) fn past_ids(&self) -> Vec<Id> {
+        let Id { group, version, .. } = self.id();
+        let now = |past: &Id| Id { group: group.clone(), version: version.clone(), ..past.clone() };
+        self.past.iter().map(now).collect()
+    }
+
+    /// What it was called at first.
+    pub(crate) fn original(&self) -> Id {
+        let now = self.id();
+        match self.past.first() {
+            Some(first) => Id { group: now.group, version: now.version, ..first.clone() },
+            None => now,
+        }
+    }
+
+    /// Whether kustomize has annotations on it already, whatever its file says.
+    pub(crate) fn has_marks(&self) -> bool {
+        self.marks.generated || !self.past.is_empty()
+    }
+
     /// What it is called now.
     pub fn id(&self) -> Id {
-        let text = |path: &[&str]| self.object.at(path.iter().copied()).and_then(Node::as_str).unwrap_or_default();
-        let api_version = text(&["apiVersion"]);
-        let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
-        Id {
-            group: group.into(),
-            version: version.into(),
-            kind: text(&["kind"]).into(),
-            namespace: text(&["metadata", "namespace"]).into(),
-            name: text(&["metadata", "name"]).into(),
-        }
+        self.identity().to_id()
     }
 }
 
@@ -70,4 +126,21 @@ pub struct Built {
     pub result: Result<Vec<Resource>, Stop>,
     /// The files that were read, also by a build that failed.
     pub reads: BTreeSet<String>,
+}
+
+/// What kustomize makes of a folder. `kustomization` takes the place of the folder's own file, as Flux writes its fields into it.
+pub fn build(repository: &Repository, folder: &str, kustomization: Option<&Node>) -> Built {
+    let mut builder = Builder::new(repository);
+    let result = builder.build(folder, kustomization);
+    Built { result, reads: builder.reads }
+}
+
+/// A failure of kustomize itself, at what it fails on.
+pub(crate) fn fails(message: impl Into<String>, place: Place) -> Stop {
+    Stop::Fails(Box::new(Diagnostic::new(code!("build-fails"), message).at(place, "")))
+}
+
+/// Something that we do not do.
+pub(crate) fn refused(what: impl Into<String>, place: Place) -> Stop {
+    Stop::Refused(Refusal { what: what.into(), place })
 }
