@@ -8,6 +8,7 @@ pub mod helm;
 mod outline;
 pub mod scripts;
 pub mod talos;
+pub mod terraform;
 
 use crate::{claim::ObjectId, flux::Cluster, kubernetes::Schemas, repository::Repository, source::Place};
 
