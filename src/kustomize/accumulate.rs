@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     Resource, Stop,
-    field_specs::DEFAULTS,
+    configuration::Configured,
     file::{Kustomization, malformed, shown},
     finish, fold,
     generate::{self, Generated},
@@ -24,8 +24,7 @@ use crate::{
 };
 
 /// Fields that are not done yet, and refused where they say anything.
-const REFUSED: [&str; 18] = [
-    "configurations",
+const REFUSED: [&str; 17] = [
     "crds",
     "generators",
     "transformers",
@@ -57,6 +56,8 @@ pub(super) struct Builder<'r> {
 #[derive(Default)]
 pub(super) struct Accumulator {
     pub resources: Vec<Resource>,
+    /// The fields that transformers touch.
+    pub configured: Configured,
     /// Where objects are, by the hash of their ids; None once ids may have changed.
     index: Option<HashMap<u64, Vec<usize>>>,
     hasher: RandomState,
@@ -125,9 +126,10 @@ impl<'r> Builder<'r> {
             }
             None => Kustomization::of_folder(repository, folder)?,
         };
-        let mut resources = self.target(folder, &kustomization, Accumulator::default())?.resources;
+        let Accumulator { mut resources, configured, .. } =
+            self.target(folder, &kustomization, Accumulator::default())?;
         generate::add_hashes(&mut resources);
-        references::follow(&mut resources, None)?;
+        references::follow(&mut resources, configured.own().map(|own| &own.name_reference[..]))?;
         let sources = &self.repository.sources;
         finish::drop_local(&mut resources, sources)?;
         finish::sort(&mut resources, &kustomization)?;
@@ -157,6 +159,8 @@ impl<'r> Builder<'r> {
                 return Err(refused(format!("`{field}`"), value.place));
             }
         }
+        let configured = Configured::read(self, folder, kustomization.list("configurations"))?;
+        all.configured.merge(configured, kustomization.place())?;
         for what in [Generated::ConfigMap, Generated::Secret] {
             for entry in kustomization.list(what.field()) {
                 let made = generate::generate(self, folder, what, entry, kustomization)?;
@@ -166,9 +170,7 @@ impl<'r> Builder<'r> {
         for path in kustomization.list("components") {
             all = self.component(folder, path, all)?;
         }
-        if all.resources.len() > 0 {
-            transform(kustomization, all.changing())?;
-        }
+        transform(kustomization, &mut all)?;
         self.stack.pop();
         Ok(all)
     }
@@ -191,7 +193,8 @@ impl<'r> Builder<'r> {
             return Err(malformed(message, Some(line.place)));
         }
         let inner = self.target(&below, &kustomization, Accumulator::default())?;
-        all.append(inner.resources)
+        all.append(inner.resources)?;
+        all.configured.merge(inner.configured, line.place)
     }
 
     fn component(&mut self, folder: &str, line: &Node, all: Accumulator) -> Result<Accumulator, Stop> {
@@ -204,6 +207,7 @@ impl<'r> Builder<'r> {
         let inner = self.target(&below, &kustomization, all)?;
         let mut all = Accumulator::default();
         all.append(inner.resources)?;
+        all.configured = inner.configured;
         Ok(all)
     }
 
@@ -229,14 +233,17 @@ impl<'r> Builder<'r> {
 }
 
 /// Changes the objects as a kustomization says, in kustomize's order.
-fn transform(kustomization: &Kustomization<'_>, resources: &mut Vec<Resource>) -> Result<(), Stop> {
+fn transform(kustomization: &Kustomization<'_>, all: &mut Accumulator) -> Result<(), Stop> {
+    all.index = None;
+    let Accumulator { resources, configured, .. } = all;
+    let fields = configured.get();
     if let Some(namespace) = kustomization.get("namespace").filter(|namespace| namespace.as_str() != Some("")) {
-        let fields = &DEFAULTS.namespace;
-        let namespacing = Namespacing { namespace, fields, subjects: Subjects::Default, unset_only: false };
+        let namespacing =
+            Namespacing { namespace, fields: &fields.namespace, subjects: Subjects::Default, unset_only: false };
         namespacing.apply(resources)?;
     }
     for (end, field, fields) in
-        [(End::Prefix, "namePrefix", &DEFAULTS.name_prefix), (End::Suffix, "nameSuffix", &DEFAULTS.name_suffix)]
+        [(End::Prefix, "namePrefix", &fields.name_prefix), (End::Suffix, "nameSuffix", &fields.name_suffix)]
     {
         let text = kustomization.text(field);
         if !text.is_empty() {

@@ -8,7 +8,7 @@ use crate::{
 
 /// The annotation of objects that are only there for kustomize.
 const LOCAL: &str = "config.kubernetes.io/local-config";
-const ORDER_FIRST: [&str; 22] = [
+pub(super) const ORDER_FIRST: [&str; 22] = [
     "Namespace",
     "ResourceQuota",
     "StorageClass",
@@ -32,7 +32,7 @@ const ORDER_FIRST: [&str; 22] = [
     "CronJob",
     "PodDisruptionBudget",
 ];
-const ORDER_LAST: [&str; 2] = ["MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"];
+pub(super) const ORDER_LAST: [&str; 2] = ["MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"];
 
 /// Leaves out what is marked as local.
 pub(super) fn drop_local(resources: &mut Vec<Resource>, sources: &Sources) -> Result<(), Stop> {
