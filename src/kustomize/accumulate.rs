@@ -8,7 +8,7 @@ use std::{
 use super::{
     Resource, Stop,
     file::{Kustomization, malformed, shown},
-    load, refused, remote,
+    load, patch, refused, remote,
 };
 use crate::{
     code,
@@ -122,9 +122,6 @@ impl<'r> Builder<'r> {
             "generators",
             "transformers",
             "validators",
-            "patches",
-            "patchesStrategicMerge",
-            "patchesJson6902",
             "namespace",
             "namePrefix",
             "nameSuffix",
@@ -146,6 +143,14 @@ impl<'r> Builder<'r> {
         }
         for path in kustomization.list("components") {
             all = self.component(folder, path, all)?;
+        }
+        let patches = patch::patches(self, folder, kustomization)?;
+        let json_patches = patch::json_patches(self, folder, kustomization)?;
+        if !patches.is_empty() {
+            patch::apply(all.changing(), &patches)?;
+        }
+        if !json_patches.is_empty() {
+            patch::apply(all.changing(), &json_patches)?;
         }
         self.stack.pop();
         Ok(all)

@@ -8,7 +8,9 @@ pub mod field_specs;
 mod file;
 mod id;
 mod load;
+mod patch;
 mod remote;
+mod select;
 
 use std::collections::BTreeSet;
 
