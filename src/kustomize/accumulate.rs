@@ -13,7 +13,7 @@ use super::{
     generate::{self, Generated},
     load,
     names::{self, End, Namespacing, Subjects},
-    references, refused, remote,
+    patch, references, refused, remote,
 };
 use crate::{
     code,
@@ -24,14 +24,11 @@ use crate::{
 };
 
 /// Fields that are not done yet, and refused where they say anything.
-const REFUSED: [&str; 17] = [
+const REFUSED: [&str; 14] = [
     "crds",
     "generators",
     "transformers",
     "validators",
-    "patches",
-    "patchesStrategicMerge",
-    "patchesJson6902",
     "labels",
     "commonLabels",
     "commonAnnotations",
@@ -170,9 +167,39 @@ impl<'r> Builder<'r> {
         for path in kustomization.list("components") {
             all = self.component(folder, path, all)?;
         }
-        transform(kustomization, &mut all)?;
+        self.transform(folder, kustomization, &mut all)?;
         self.stack.pop();
         Ok(all)
+    }
+
+    /// Changes the objects as a kustomization says, in kustomize's order.
+    fn transform(
+        &mut self,
+        folder: &str,
+        kustomization: &Kustomization<'_>,
+        all: &mut Accumulator,
+    ) -> Result<(), Stop> {
+        all.index = None;
+        let Accumulator { resources, configured, .. } = all;
+        let fields = configured.get();
+        let patches = patch::patches(self, folder, kustomization)?;
+        let json_patches = patch::json_patches(self, folder, kustomization)?;
+        patch::apply(resources, &patches, &self.repository.sources)?;
+        if let Some(namespace) = kustomization.get("namespace").filter(|namespace| namespace.as_str() != Some("")) {
+            let namespacing =
+                Namespacing { namespace, fields: &fields.namespace, subjects: Subjects::Default, unset_only: false };
+            namespacing.apply(resources)?;
+        }
+        for (end, field, fields) in
+            [(End::Prefix, "namePrefix", &fields.name_prefix), (End::Suffix, "nameSuffix", &fields.name_suffix)]
+        {
+            let text = kustomization.text(field);
+            if !text.is_empty() {
+                names::extend(resources, end, text, fields)?;
+            }
+        }
+        patch::apply(resources, &json_patches, &self.repository.sources)?;
+        Ok(())
     }
 
     /// Adds what one line of `resources` leads to: a file, or a folder with a kustomization.
@@ -230,27 +257,6 @@ impl<'r> Builder<'r> {
         self.reads.insert(path);
         Ok((Kustomization::of_folder(self.repository, &target)?, target))
     }
-}
-
-/// Changes the objects as a kustomization says, in kustomize's order.
-fn transform(kustomization: &Kustomization<'_>, all: &mut Accumulator) -> Result<(), Stop> {
-    all.index = None;
-    let Accumulator { resources, configured, .. } = all;
-    let fields = configured.get();
-    if let Some(namespace) = kustomization.get("namespace").filter(|namespace| namespace.as_str() != Some("")) {
-        let namespacing =
-            Namespacing { namespace, fields: &fields.namespace, subjects: Subjects::Default, unset_only: false };
-        namespacing.apply(resources)?;
-    }
-    for (end, field, fields) in
-        [(End::Prefix, "namePrefix", &fields.name_prefix), (End::Suffix, "nameSuffix", &fields.name_suffix)]
-    {
-        let text = kustomization.text(field);
-        if !text.is_empty() {
-            names::extend(resources, end, text, fields)?;
-        }
-    }
-    Ok(())
 }
 
 /// What a kustomization names is not there.

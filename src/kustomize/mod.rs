@@ -13,8 +13,10 @@ mod generate;
 mod id;
 mod load;
 mod names;
+mod patch;
 mod references;
 mod remote;
+mod select;
 
 use std::collections::BTreeSet;
 
