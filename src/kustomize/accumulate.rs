@@ -147,10 +147,10 @@ impl<'r> Builder<'r> {
         let patches = patch::patches(self, folder, kustomization)?;
         let json_patches = patch::json_patches(self, folder, kustomization)?;
         if !patches.is_empty() {
-            patch::apply(all.changing(), &patches)?;
+            patch::apply(all.changing(), &patches, &self.repository.sources)?;
         }
         if !json_patches.is_empty() {
-            patch::apply(all.changing(), &json_patches)?;
+            patch::apply(all.changing(), &json_patches, &self.repository.sources)?;
         }
         self.stack.pop();
         Ok(all)
