@@ -165,7 +165,7 @@ fn patch(builder: &mut Builder<'_>, folder: &str, entry: &Node) -> Result<Patch,
         if documents.len() > 1 {
             return Err(fails("a patch of several objects has a `target`, which only one may have", text.place));
         }
-        documents.iter_mut().for_each(write_out_metadata);
+        documents.iter_mut().for_each(|document| write_out_metadata(document, &builder.repository.sources));
     }
     Ok(patch)
 }
@@ -237,21 +237,21 @@ fn read_as_kubectl(node: &mut Node, differing: &[&Ambiguous]) {
 }
 
 /// Labels and annotations of a patch with a target are texts to kustomize, even where they are null to delete something.
-fn write_out_metadata(patch: &mut Node) {
+fn write_out_metadata(patch: &mut Node, sources: &Sources) {
     for field in ["labels", "annotations"] {
-        write_out(patch, field);
+        write_out(patch, field, sources);
     }
 }
 
 /// Makes texts of all values of a map of `metadata`, which goes away where it is empty.
-fn write_out(object: &mut Node, field: &str) {
+fn write_out(object: &mut Node, field: &str, sources: &Sources) {
     let Some(metadata) = object.get_mut("metadata") else { return };
     let Some(map) = metadata.get_mut(field) else { return };
     match &mut map.kind {
         Kind::Map(entries) if !entries.is_empty() => {
             for (_, value) in entries.values_mut() {
                 if !matches!(value.kind, Kind::String(_)) {
-                    value.kind = Kind::String(merge::raw(value).into_owned());
+                    value.kind = Kind::String(merge::written(value, sources).into_owned());
                 }
             }
         }
@@ -270,10 +270,10 @@ impl Patch {
     fn apply(&self, resources: &mut Vec<Resource>, sources: &Sources) -> Result<(), Stop> {
         match (&self.content, &self.target) {
             (Content::Merge(documents), None) => {
-                documents.iter().try_for_each(|document| self.merge_into_own(resources, document))
+                documents.iter().try_for_each(|document| self.merge_into_own(resources, document, sources))
             }
             (Content::Merge(documents), Some(target)) => match documents.first() {
-                Some(document) => self.merge_into_all(resources, document, target),
+                Some(document) => self.merge_into_all(resources, document, target, sources),
                 None => Ok(()),
             },
             (Content::Json(_), None) => Err(fails("a JSON patch needs a `target`", self.place)),
@@ -285,7 +285,7 @@ impl Patch {
     }
 
     /// Merges a document into the object it names.
-    fn merge_into_own(&self, resources: &mut Vec<Resource>, document: &Node) -> Result<(), Stop> {
+    fn merge_into_own(&self, resources: &mut Vec<Resource>, document: &Node, sources: &Sources) -> Result<(), Stop> {
         let wanted = Resource::new(document.clone()).id();
         let is_meant = |resource: &Resource| {
             let now = resource.identity();
@@ -296,7 +296,7 @@ impl Patch {
         let (first, second) = (found.next(), found.next());
         match (first, second) {
             (Some(first), None) => {
-                if !self.merge(&mut resources[first], document)? {
+                if !self.merge(&mut resources[first], document, sources)? {
                     resources.remove(first);
                 }
                 Ok(())
@@ -310,14 +310,20 @@ impl Patch {
         }
     }
 
-    fn merge_into_all(&self, resources: &mut Vec<Resource>, document: &Node, target: &Selector) -> Result<(), Stop> {
+    fn merge_into_all(
+        &self,
+        resources: &mut Vec<Resource>,
+        document: &Node,
+        target: &Selector,
+        sources: &Sources,
+    ) -> Result<(), Stop> {
         let mut gone = Vec::new();
         for (at, resource) in resources.iter_mut().enumerate() {
             if !target.picks(resource) {
                 continue;
             }
             let api_version = resource.object.get("apiVersion").cloned();
-            if !self.merge(resource, document)? {
+            if !self.merge(resource, document, sources)? {
                 gone.push(at);
             } else if let Some(api_version) = api_version
                 && resource.object.get("apiVersion").is_none_or(|own| own.kind != api_version.kind)
@@ -347,7 +353,7 @@ impl Patch {
     }
 
     /// Merges a document into an object; false where that deletes it.
-    fn merge(&self, resource: &mut Resource, document: &Node) -> Result<bool, Stop> {
+    fn merge(&self, resource: &mut Resource, document: &Node, sources: &Sources) -> Result<bool, Stop> {
         if self.allow_name_change || self.allow_kind_change {
             resource.remember();
         }
@@ -355,7 +361,7 @@ impl Patch {
         let kind = object.get("kind").cloned();
         let name = object.at(["metadata", "name"]).cloned();
         let namespace = object.at(["metadata", "namespace"]).cloned();
-        if !merge::merge(object, document)? || load::is_empty(object) {
+        if !merge::merge(object, document, sources)? || load::is_empty(object) {
             return Ok(false);
         }
         if !self.allow_kind_change {
@@ -382,7 +388,7 @@ impl Patch {
             edit::map_at(object, &["metadata", "annotations"], self.place);
         }
         json::apply(object, operations)?;
-        write_out(object, "annotations");
+        write_out(object, "annotations", sources);
         Ok(())
     }
 }
