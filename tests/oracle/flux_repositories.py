@@ -16,6 +16,7 @@ import argparse
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -116,8 +117,8 @@ def by_library(folder, roots, kept):
 
 
 def by_gitopsc(binary, folder, roots, reader):
-    """The units gitopsc renders: a file `<cluster>/<namespace>/<name>.yaml` each."""
-    clusters = {}
+    """The units gitopsc renders, a file `<cluster>/<namespace>/<name>.yaml` each, and why it does not render the others."""
+    clusters, reasons = {}, {}
     with tempfile.TemporaryDirectory(prefix="gitopsc-render-") as out:
         command = [binary, "-C", str(folder), "render", "--all", "--output", out]
         command += [word for root in roots for word in ("--root", root)]
@@ -129,7 +130,9 @@ def by_gitopsc(binary, folder, roots, reader):
         for file in files:
             *cluster, namespace, name = file.relative_to(out).with_suffix("").parts
             clusters.setdefault("/".join(cluster), {})[f"{namespace}/{name}"] = reader.objects(file.read_text())
-    return clusters
+    for unit, reason in re.findall(r"^error: cannot render `(.*?)`: (.*)$", run.stderr, re.MULTILINE):
+        reasons[unit] = reason
+    return clusters, reasons
 
 
 def pairs(theirs, ours):
@@ -153,6 +156,7 @@ class Repository:
 
     def __init__(self, name):
         self.name = name
+        self.reasons = {}
         self.units = self.objects = self.equal = self.different = 0
         self.refused = []
         self.lines = []
@@ -166,7 +170,7 @@ class Repository:
         if elsewhere or error:
             found = [f"gitopsc builds it, and Flux does not: {error or 'another repository holds it'}"] if ours else []
         elif ours is None and objects:
-            self.refused.append(unit)
+            self.refused.append(f"{unit}: {self.reasons.get(unit.split(': ')[-1], 'gitopsc says nothing of it')}")
             return
         else:
             found = list(unequal(objects, ours or []))
@@ -234,7 +238,7 @@ def main():
                     for root, units in theirs.items()
                 }
             else:
-                ours = by_gitopsc(wanted.gitopsc, folder, roots[name] if wanted.tell_roots else [], reader)
+                ours, repository.reasons = by_gitopsc(wanted.gitopsc, folder, roots[name] if wanted.tell_roots else [], reader)
             judge(repository, theirs, ours)
         except ValueError as error:
             print(f"FAILED {name}: {error}")
