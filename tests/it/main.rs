@@ -4,6 +4,7 @@
 
 mod architecture;
 mod bad_input;
+mod bad_repository;
 mod build_command;
 mod cases;
 mod docs;
