@@ -67,7 +67,8 @@ def manifests(folder, roots):
     run = subprocess.run(command, capture_output=True, text=True)
     if run.returncode:
         sys.exit(f"error: {' '.join(command)}: {run.stderr}")
-    return [(unit["file"], unit["manifest"]) for unit in json.loads(run.stdout)["units"] if unit.get("manifest") and not unit.get("error")]
+    units = json.loads(run.stdout)["units"]
+    return [(unit["file"], unit["manifest"]) for unit in units if unit.get("manifest") and not unit.get("error")]
 
 
 def kubectl(folder, units):
@@ -123,8 +124,8 @@ def measure(binary, folder, roots, wanted):
     row(*["---"] * 6)
 
     def line(what, walls, processors, memory):
-        wall = middle(walls)
-        row(what, milliseconds(wall), milliseconds(min(walls)), milliseconds(middle(processors)), f"{memory / 2**20:.0f}", f"{wall / base:.1f}")
+        times = [milliseconds(seconds) for seconds in (middle(walls), min(walls), middle(processors))]
+        row(what, *times, f"{memory / 2**20:.0f}", f"{middle(walls) / base:.1f}")
 
     for what, runs in [("`gitopsc check`", ours), ("`flate build ks`, cold", cold), ("`flate build ks`, warm", warm)]:
         if runs:
@@ -152,9 +153,10 @@ def main():
     roots = json.loads(wanted.roots.read_text())
     for folder in wanted.folders:
         folder = folder.resolve()
-        if folder.name not in roots:
+        name = next((key for key in roots if folder.as_posix().endswith("/" + key)), None)
+        if name is None:
             sys.exit(f"error: {wanted.roots} says no roots of {folder.name}")
-        measure(wanted.gitopsc, folder, roots[folder.name], wanted)
+        measure(wanted.gitopsc, folder, roots[name], wanted)
 
 
 if __name__ == "__main__":

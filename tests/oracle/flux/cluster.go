@@ -24,6 +24,7 @@ import (
 	yamlstream "k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/kustomize/api/konfig"
 	"sigs.k8s.io/kustomize/api/resmap"
+	"sigs.k8s.io/kustomize/api/resource"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 	"sigs.k8s.io/yaml"
 )
@@ -424,8 +425,6 @@ func (c *cluster) substitute(built resmap.ResMap, spec unstructured.Unstructured
 		return nil, nil, err
 	}
 
-	// A dry run takes the inline variables alone, so that all of them are given as such.
-	filled := spec.DeepCopy()
 	for key, value := range inline {
 		vars[key] = value
 	}
@@ -433,30 +432,7 @@ func (c *cluster) substitute(built resmap.ResMap, spec unstructured.Unstructured
 	names := map[string]bool{}
 
 	for _, resource := range built.Resources() {
-		undefined, err := undefinedIn(func(defined map[string]string) error {
-			trial := map[string]string{}
-			for key := range defined {
-				trial[key] = ""
-			}
-
-			for key, value := range vars {
-				trial[key] = value
-			}
-
-			// Without any variable nothing is substituted, which the empty ones must not change.
-			if len(vars) == 0 && !always {
-				return nil
-			}
-
-			if err := unstructured.SetNestedStringMap(filled.Object, trial, "spec", "postBuild", "substitute"); err != nil {
-				return err
-			}
-
-			_, err := kustomize.SubstituteVariables(context.Background(), c.given, *filled, resource,
-				kustomize.SubstituteWithDryRun(true), kustomize.SubstituteWithStrict(true), kustomize.SubstituteWithAlways(always))
-
-			return err
-		})
+		undefined, err := substitutedObject(resource, spec, vars, always)
 		if err != nil {
 			return nil, nil, fmt.Errorf("post build failed for '%s/%s': %w", resource.GetGvk(), resource.GetName(), err)
 		}
@@ -474,6 +450,37 @@ func (c *cluster) substitute(built resmap.ResMap, spec unstructured.Unstructured
 	sort.Strings(sorted)
 
 	return built, sorted, nil
+}
+
+// substitutedObject substitutes in one object, and names the variables that are undefined and become empty.
+func substitutedObject(object *resource.Resource, spec unstructured.Unstructured, vars map[string]string, always bool) ([]string, error) {
+	// Without any variable nothing is substituted, which the empty ones must not change.
+	if len(vars) == 0 && !always {
+		return nil, nil
+	}
+
+	// A dry run takes the inline variables alone, so all of them are given as such.
+	filled := spec.DeepCopy()
+
+	return undefinedIn(func(defined map[string]string) error {
+		trial := map[string]string{}
+		for key := range defined {
+			trial[key] = ""
+		}
+
+		for key, value := range vars {
+			trial[key] = value
+		}
+
+		if err := unstructured.SetNestedStringMap(filled.Object, trial, "spec", "postBuild", "substitute"); err != nil {
+			return err
+		}
+
+		_, err := kustomize.SubstituteVariables(context.Background(), nil, *filled, object,
+			kustomize.SubstituteWithDryRun(true), kustomize.SubstituteWithStrict(true), kustomize.SubstituteWithAlways(always))
+
+		return err
+	})
 }
 
 // objectsOf reads a YAML stream as Flux does before it applies it.
