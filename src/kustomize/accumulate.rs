@@ -9,7 +9,7 @@ use super::{
     Resource, Stop,
     field_specs::DEFAULTS,
     file::{Kustomization, malformed, shown},
-    finish,
+    finish, fold,
     generate::{self, Generated},
     load,
     names::{self, End, Namespacing, Subjects},
@@ -133,7 +133,7 @@ impl<'r> Builder<'r> {
         finish::sort(&mut resources, &kustomization)?;
         for resource in &mut resources {
             finish::tidy_annotations(&mut resource.object, sources);
-            finish::refold(&mut resource.object, sources);
+            fold::settle(&mut resource.object, sources);
         }
         Ok(resources)
     }

@@ -7,6 +7,7 @@ pub mod edit;
 pub mod field_specs;
 mod file;
 mod finish;
+mod fold;
 mod generate;
 mod id;
 mod load;
