@@ -8,7 +8,7 @@ use crate::{
 
 /// The annotation of objects that are only there for kustomize.
 const LOCAL: &str = "config.kubernetes.io/local-config";
-const ORDER_FIRST: [&str; 22] = [
+pub(super) const ORDER_FIRST: [&str; 22] = [
     "Namespace",
     "ResourceQuota",
     "StorageClass",
@@ -32,7 +32,7 @@ const ORDER_FIRST: [&str; 22] = [
     "CronJob",
     "PodDisruptionBudget",
 ];
-const ORDER_LAST: [&str; 2] = ["MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"];
+pub(super) const ORDER_LAST: [&str; 2] = ["MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"];
 
 /// Leaves out what is marked as local.
 pub(super) fn drop_local(resources: &mut Vec<Resource>, sources: &Sources) -> Result<(), Stop> {
@@ -130,8 +130,16 @@ fn raw_text(node: &Node, sources: &Sources) -> String {
         Kind::Map(_) | Kind::List(_) => String::new(),
         Kind::Null | Kind::Bool(_) | Kind::Number(_) => {
             let text = &sources.get(node.place.source).text;
-            let written = text.get(node.place.span.range()).unwrap_or_default();
-            written.trim().to_owned()
+            let written = text.get(node.place.span.range()).unwrap_or_default().trim();
+            let is_it = match &node.kind {
+                Kind::Null => matches!(written, "" | "~" | "null" | "Null" | "NULL"),
+                Kind::Bool(flag) => written.eq_ignore_ascii_case(if *flag { "true" } else { "false" }),
+                _ => {
+                    written.starts_with(|first: char| first.is_ascii_digit() || "+-.".contains(first))
+                        && written.len() < 32
+                }
+            };
+            if is_it { written.to_owned() } else { edit::scalar_text(node).unwrap_or_default() }
         }
     }
 }
