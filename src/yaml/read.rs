@@ -402,8 +402,8 @@ impl<'t> Reader<'t> {
         let empty = scalar.value.is_empty() && scalar.is_plain();
         let span = if empty { scalar.span } else { self.trimmed(scalar.span) };
         draft.empty = empty && draft.open.is_empty() && scalar.tag.is_none();
-        if self.has_surrogate_escape(span, scalar.style) {
-            return Err(self.surrogate_escape(span));
+        if scalar.style == ScalarStyle::DoubleQuoted {
+            self.escapes(span)?;
         }
         if let Some(readings) = ambiguity(draft, scalar) {
             let text = if scalar.is_plain() { scalar.value } else { self.first_line(span) };
@@ -527,34 +527,33 @@ impl<'t> Reader<'t> {
         true
     }
 
-    /// `\ud83d\ude00` in double quotes: JSON's way to write one character, unknown to Go's YAML.
-    fn has_surrogate_escape(&self, span: Span, style: ScalarStyle) -> bool {
-        if style != ScalarStyle::DoubleQuoted {
-            return false;
-        }
+    /// Two escapes of JSON that Go's YAML does not know: `\ud83d\ude00`, one character in two halves, and `\/`.
+    fn escapes(&self, span: Span) -> Result<()> {
         let mut escapes = self.at(span).split('\\').skip(1);
         while let Some(escape) = escapes.next() {
-            let mut digits = escape.bytes();
-            match digits.next() {
+            let mut letters = escape.bytes();
+            match letters.next() {
                 // An escaped backslash: what follows it is text.
                 None => drop(escapes.next()),
-                Some(b'u') if matches!(digits.next(), Some(b'd' | b'D')) => {
-                    if digits.next().is_some_and(|digit| digit.is_ascii_hexdigit() && digit >= b'8') {
-                        return true;
+                Some(b'/') => {
+                    let message = "kustomize and kubectl know no escape `\\/`";
+                    return Err(self.unknown_escape(span, message, "write the slash alone"));
+                }
+                Some(b'u') if matches!(letters.next(), Some(b'd' | b'D')) => {
+                    if letters.next().is_some_and(|digit| digit.is_ascii_hexdigit() && digit >= b'8') {
+                        let message = "kustomize and kubectl know no `\\u` escape for half a character";
+                        let help = "write the character itself, or its `\\U` escape of eight digits";
+                        return Err(self.unknown_escape(span, message, help));
                     }
                 }
                 Some(_) => {}
             }
         }
-        false
+        Ok(())
     }
 
-    fn surrogate_escape(&self, span: Span) -> Box<Diagnostic> {
-        Box::new(
-            Diagnostic::new(code!("yaml-syntax"), "kustomize and kubectl know no `\\u` escape for half a character")
-                .at(self.place(span), "")
-                .help("write the character itself, or its `\\U` escape of eight digits"),
-        )
+    fn unknown_escape(&self, span: Span, message: &str, help: &str) -> Box<Diagnostic> {
+        Box::new(Diagnostic::new(code!("yaml-syntax"), message).at(self.place(span), "").help(help))
     }
 
     fn first_line(&self, span: Span) -> &str {
@@ -872,6 +871,7 @@ mod tests {
         assert_eq!(findings("a: *b\n"), [found("yaml-syntax", &["*b"])]);
         assert_eq!(findings("a: &b [*b]\n"), [found("yaml-syntax", &["*b"])]);
         assert_eq!(findings(r#"a: "\ud83d\ude00""#), [found("yaml-syntax", &[r#""\ud83d\ude00""#])]);
+        assert_eq!(findings(r#"a: "\/""#), [found("yaml-syntax", &[r#""\/""#])]);
         assert_eq!(values(r#"a: "\\ud83d""#), [json!({"a": "\\ud83d"})]);
         assert_eq!(findings("a:\n\t- b\n").len(), 1);
     }

@@ -250,7 +250,7 @@ class Both:
         while shrunk:
             shrunk = False
             for path in places(files):
-                if len(path) == 1 and path[0].startswith("app/"):
+                if len(path) == 1 and path[0].startswith("app/") and "ustomization" in path[0]:
                     continue
                 smaller = without(files, path)
                 if smaller is not None and self.difference(smaller) == wanted:

@@ -369,7 +369,7 @@ class Tree:
                 operation["value"] = copy.deepcopy(value) if self.chance(0.9) else self.one(VALUES)
             elif op in ("copy", "move"):
                 operation["from"] = operation["path"]
-                operation["path"] = self.one(["/metadata/annotations", "/metadata/labels", "/data"])
+                operation["path"] = f"/{path[0]}/moved" if isinstance(item[path[0]], dict) and path[0] != "metadata" else "/moved"
             if self.chance(0.03):
                 operation["path"] += self.one(["/absent/deep", "/7", "x"])
             operations.append(operation)
