@@ -154,6 +154,11 @@ impl Repository {
         self.folders.contains(path)
     }
 
+    /// Every folder, by path.
+    pub fn folders(&self) -> impl Iterator<Item = &str> {
+        self.folders.iter().map(String::as_str)
+    }
+
     /// Whether a symbolic link lies there.
     pub fn is_link(&self, path: &str) -> bool {
         self.links.contains(path)
