@@ -5,6 +5,7 @@ mod content;
 mod embedded;
 pub mod flux;
 pub mod helm;
+pub mod helmfile;
 mod outline;
 pub mod scripts;
 pub mod talos;
@@ -17,6 +18,8 @@ pub fn all(repository: &Repository, clusters: &[Cluster], schemas: &Schemas) -> 
     claims.extend(helm::claims(repository, clusters));
     claims.extend(argocd::claims(repository, clusters, schemas));
     claims.extend(talos::claims(repository, clusters, schemas));
+    claims.extend(helmfile::claims(repository));
+    claims.extend(scripts::claims(repository, schemas));
     claims.sort_by(|left, right| key(left).cmp(&key(right)));
     claims
 }
