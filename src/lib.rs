@@ -2,6 +2,7 @@
 //!
 //! The steps, each a function from values to values plus findings, are drawn in ARCHITECTURE.md.
 
+pub mod accept;
 pub mod audits;
 pub mod calendar;
 pub mod checks;

@@ -4,9 +4,15 @@
 //! substitutions and decryption leave it.
 
 pub mod envsubst;
+pub mod generate;
 mod glob;
+pub mod order;
+pub mod roots;
+pub mod sourceignore;
 mod substitute;
 pub mod text;
+pub mod units;
+pub mod variables;
 
 pub use substitute::{Substituted, Variable, Variables, substitute};
 

@@ -5,6 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Number;
+
 use super::{Undefined, envsubst, text};
 use crate::{
     code,
@@ -162,7 +164,7 @@ fn narrow(node: &mut Node) {
         Kind::Number(number) => {
             let exact = number.as_i64().is_some_and(|whole| (-EXACT..=EXACT).contains(&whole));
             if let Some(float) = number.as_f64().filter(|_| !exact)
-                && let Some(narrowed) = yaml::whole_or_float(float)
+                && let Some(narrowed) = as_number(float)
             {
                 *number = narrowed;
             }
@@ -175,6 +177,16 @@ fn narrow(node: &mut Node) {
         }
         Kind::Null | Kind::Bool(_) | Kind::String(_) => {}
     }
+}
+
+/// A float as JSON writes it: a whole one has no point.
+fn as_number(float: f64) -> Option<Number> {
+    const LARGEST: f64 = 9_223_372_036_854_775_808.0;
+    if float.fract() == 0.0 && float.abs() < LARGEST {
+        #[expect(clippy::cast_possible_truncation, reason = "whole and below 2^63")]
+        return Some(Number::from(float as i64));
+    }
+    Number::from_f64(float)
 }
 
 /// A value with the places of the one it came from, in the order of that one's keys.

@@ -7,15 +7,43 @@ use std::{
 
 use super::{
     Resource, Stop,
+    field_specs::DEFAULTS,
     file::{Kustomization, malformed, shown},
-    load, refused, remote,
+    finish,
+    generate::{self, Generated},
+    load,
+    names::{self, End, Namespacing, Subjects},
+    references, refused, remote,
 };
 use crate::{
     code,
     diagnostic::Diagnostic,
     node::Node,
     repository::{Repository, is_below, resolve},
+    source::Place,
 };
+
+/// Fields that are not done yet, and refused where they say anything.
+const REFUSED: [&str; 18] = [
+    "configurations",
+    "crds",
+    "generators",
+    "transformers",
+    "validators",
+    "patches",
+    "patchesStrategicMerge",
+    "patchesJson6902",
+    "labels",
+    "commonLabels",
+    "commonAnnotations",
+    "replicas",
+    "images",
+    "imageTags",
+    "replacements",
+    "vars",
+    "openapi",
+    "buildMetadata",
+];
 
 /// What a run over folders carries along.
 pub(super) struct Builder<'r> {
@@ -82,8 +110,8 @@ impl<'r> Builder<'r> {
         Builder { repository, reads: BTreeSet::new(), stack: Vec::new() }
     }
 
-    /// The objects of the outermost folder, before what happens once at the end.
-    pub fn root(&mut self, folder: &str, root: Option<&Node>) -> Result<Accumulator, Stop> {
+    /// The finished objects of the outermost folder.
+    pub fn build(&mut self, folder: &str, root: Option<&Node>) -> Result<Vec<Resource>, Stop> {
         let repository = self.repository;
         if let Some(path) = repository.kustomization(folder) {
             self.reads.insert(path);
@@ -97,7 +125,17 @@ impl<'r> Builder<'r> {
             }
             None => Kustomization::of_folder(repository, folder)?,
         };
-        self.target(folder, &kustomization, Accumulator::default())
+        let mut resources = self.target(folder, &kustomization, Accumulator::default())?.resources;
+        generate::add_hashes(&mut resources);
+        references::follow(&mut resources, None)?;
+        let sources = &self.repository.sources;
+        finish::drop_local(&mut resources, sources)?;
+        finish::sort(&mut resources, &kustomization)?;
+        for resource in &mut resources {
+            finish::tidy_annotations(&mut resource.object, sources);
+            finish::refold(&mut resource.object, sources);
+        }
+        Ok(resources)
     }
 
     /// Adds what a kustomization gives to what there is; that is nothing unless it is a Component.
@@ -114,38 +152,22 @@ impl<'r> Builder<'r> {
                 self.resource(folder, path, &mut all)?;
             }
         }
-        for field in [
-            "configurations",
-            "crds",
-            "configMapGenerator",
-            "secretGenerator",
-            "generators",
-            "transformers",
-            "validators",
-            "patches",
-            "patchesStrategicMerge",
-            "patchesJson6902",
-            "namespace",
-            "namePrefix",
-            "nameSuffix",
-            "labels",
-            "commonLabels",
-            "commonAnnotations",
-            "replicas",
-            "images",
-            "imageTags",
-            "replacements",
-            "vars",
-            "openapi",
-            "sortOptions",
-            "buildMetadata",
-        ] {
+        for field in REFUSED {
             if let Some(value) = kustomization.get(field) {
                 return Err(refused(format!("`{field}`"), value.place));
             }
         }
+        for what in [Generated::ConfigMap, Generated::Secret] {
+            for entry in kustomization.list(what.field()) {
+                let made = generate::generate(self, folder, what, entry, kustomization)?;
+                generate::absorb(all.changing(), made)?;
+            }
+        }
         for path in kustomization.list("components") {
             all = self.component(folder, path, all)?;
+        }
+        if all.resources.len() > 0 {
+            transform(kustomization, all.changing())?;
         }
         self.stack.pop();
         Ok(all)
@@ -192,21 +214,39 @@ impl<'r> Builder<'r> {
         }
         let target = target.filter(|target| !path.is_empty() && self.repository.is_folder(target));
         let Some(target) = target else {
-            return Err(missing(format!("`{path}` does not exist"), line));
+            return Err(missing(format!("`{path}` does not exist"), line.place));
         };
         if let Some(above) = self.stack.iter().find(|above| is_below(above, &target)) {
             let message = format!("`{path}` leads back to `{}`, which is just being built", shown(above));
             return Err(malformed(message, Some(line.place)));
         }
         let Some(path) = self.repository.kustomization(&target) else {
-            return Err(missing(format!("`{path}` is a folder without a kustomization file"), line));
+            return Err(missing(format!("`{path}` is a folder without a kustomization file"), line.place));
         };
         self.reads.insert(path);
         Ok((Kustomization::of_folder(self.repository, &target)?, target))
     }
 }
 
+/// Changes the objects as a kustomization says, in kustomize's order.
+fn transform(kustomization: &Kustomization<'_>, resources: &mut Vec<Resource>) -> Result<(), Stop> {
+    if let Some(namespace) = kustomization.get("namespace").filter(|namespace| namespace.as_str() != Some("")) {
+        let fields = &DEFAULTS.namespace;
+        let namespacing = Namespacing { namespace, fields, subjects: Subjects::Default, unset_only: false };
+        namespacing.apply(resources)?;
+    }
+    for (end, field, fields) in
+        [(End::Prefix, "namePrefix", &DEFAULTS.name_prefix), (End::Suffix, "nameSuffix", &DEFAULTS.name_suffix)]
+    {
+        let text = kustomization.text(field);
+        if !text.is_empty() {
+            names::extend(resources, end, text, fields)?;
+        }
+    }
+    Ok(())
+}
+
 /// What a kustomization names is not there.
-pub(super) fn missing(message: String, line: &Node) -> Stop {
-    Stop::Fails(Box::new(Diagnostic::new(code!("resource-missing"), message).at(line.place, "")))
+pub(super) fn missing(message: String, place: Place) -> Stop {
+    Stop::Fails(Box::new(Diagnostic::new(code!("resource-missing"), message).at(place, "")))
 }

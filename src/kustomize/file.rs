@@ -207,6 +207,11 @@ impl<'n> Kustomization<'n> {
         self.root.get(field).filter(|value| says_something(value))
     }
 
+    /// A field that is not null, even if it is empty.
+    pub fn field(&self, field: &str) -> Option<&Node> {
+        self.root.get(field).filter(|value| !matches!(value.kind, Kind::Null))
+    }
+
     /// The text of a field; empty where there is none.
     pub fn text(&self, field: &str) -> &str {
         self.root.get(field).and_then(Node::as_str).unwrap_or_default()

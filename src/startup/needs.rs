@@ -5,7 +5,6 @@
 
 use super::Strength;
 use crate::{
-    claim::group_of,
     flux::{Object, Unit, has_placeholder},
     knowledge,
     node::{Kind, Node},

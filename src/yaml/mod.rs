@@ -18,11 +18,6 @@ pub(crate) fn is_text_for_kubectl(text: &str) -> bool {
     scalar::time(text).is_none() && scalar::resolve_for_kubectl(text) == scalar::Scalar::String
 }
 
-/// The number JSON gives for a float: a whole one loses its point.
-pub(crate) fn whole_or_float(float: f64) -> Option<serde_json::Number> {
-    scalar::Scalar::number(float)
-}
-
 /// One YAML document of a text.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Document {

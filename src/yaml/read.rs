@@ -189,14 +189,17 @@ impl<'t> Reader<'t> {
                     let nothing = style == ScalarStyle::Plain && span.start == span.end;
                     let value = if nothing { "" } else { &*value };
                     let scalar = Written { span, value, style, tag: tag.as_deref() };
+                    self.check_anchor(anchor, span)?;
                     let item = self.scalar_item(&mut draft, scalar)?;
                     self.finish(&mut draft, item, anchor)?;
                 }
                 Event::SequenceStart(style, anchor, _) => {
+                    self.check_anchor(anchor, span)?;
                     let flow = style == granit_parser::StructureStyle::Flow;
                     self.open(&mut draft, span, flow, anchor, OpenKind::List(Vec::new()))?;
                 }
                 Event::MappingStart(style, anchor, _) => {
+                    self.check_anchor(anchor, span)?;
                     let flow = style == granit_parser::StructureStyle::Flow;
                     self.open(&mut draft, span, flow, anchor, OpenKind::Map(OpenMap::default()))?;
                 }
@@ -357,6 +360,24 @@ impl<'t> Reader<'t> {
         let mut item = anchored.clone();
         item.node.place = self.place(span);
         Ok(item)
+    }
+
+    /// kubectl takes letters, digits, `_` and `-` for the name of an anchor, and nothing else.
+    fn check_anchor(&self, anchor: usize, value: Span) -> Result<()> {
+        let before = self.text.get(..value.start as usize).unwrap_or("");
+        let start = match before.rfind('&') {
+            Some(start) if anchor > 0 && self.dialect == Dialect::Kubectl => start,
+            _ => return Ok(()),
+        };
+        let name = self.text[start + 1..].split(char::is_whitespace).next().unwrap_or("");
+        let name = name.trim_end_matches([',', ']', '}']);
+        if name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')) {
+            return Ok(());
+        }
+        let diagnostic = Diagnostic::new(code!("yaml-syntax"), "no anchor has such a name")
+            .at(self.place(Span::new(start, start + 1 + name.len())), "")
+            .help("quote the value if the `&` belongs to it");
+        Err(Box::new(diagnostic))
     }
 
     fn spend(&mut self, cost: usize, span: Span) -> Result<()> {

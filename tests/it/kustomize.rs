@@ -165,4 +165,4 @@ macro_rules! topics {
     };
 }
 
-topics! { fields generators images json6902 labels names namespace openapi patches replacements resources text }
+topics! { fields generators images json6902 labels names namespace openapi patches reading replacements resources }

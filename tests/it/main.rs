@@ -15,6 +15,7 @@ mod formats;
 mod fuzz;
 mod help;
 mod kill;
+mod kustomize;
 mod pages;
 mod program;
 mod same_bytes;

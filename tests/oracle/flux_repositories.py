@@ -16,6 +16,7 @@ import argparse
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -97,21 +98,27 @@ def unequal(theirs, ours):
                 yield f"{key[0]} at {difference}"
 
 
-def by_library(folder, roots):
-    """The units the library builds, by cluster and then by `namespace/name`."""
-    command = ["flux-build", *(word for root in roots for word in ("--root", root)), str(folder)]
-    run = subprocess.run(command, capture_output=True, text=True)
-    if run.returncode:
-        raise ValueError(f"{' '.join(command)}: {run.stderr.strip()}")
+def by_library(folder, roots, kept):
+    """The units the library builds, by cluster and then by `namespace/name`. `kept` is a file for its answer, or None."""
+    if kept and kept.exists():
+        answer = kept.read_text()
+    else:
+        command = ["flux-build", *(word for root in roots for word in ("--root", root)), str(folder)]
+        run = subprocess.run(command, capture_output=True, text=True)
+        if run.returncode:
+            raise ValueError(f"{' '.join(command)}: {run.stderr.strip()}")
+        answer = run.stdout
+        if kept:
+            kept.write_text(answer)
     clusters = {root: {} for root in roots}
-    for unit in json.loads(run.stdout)["units"]:
+    for unit in json.loads(answer)["units"]:
         clusters[unit["cluster"]][f"{unit['namespace']}/{unit['name']}"] = unit
     return clusters
 
 
 def by_gitopsc(binary, folder, roots, reader):
-    """The units gitopsc renders: a file `<cluster>/<namespace>/<name>.yaml` each."""
-    clusters = {}
+    """The units gitopsc renders, a file `<cluster>/<namespace>/<name>.yaml` each, and why it does not render the others."""
+    clusters, reasons = {}, {}
     with tempfile.TemporaryDirectory(prefix="gitopsc-render-") as out:
         command = [binary, "-C", str(folder), "render", "--all", "--output", out]
         command += [word for root in roots for word in ("--root", root)]
@@ -123,7 +130,9 @@ def by_gitopsc(binary, folder, roots, reader):
         for file in files:
             *cluster, namespace, name = file.relative_to(out).with_suffix("").parts
             clusters.setdefault("/".join(cluster), {})[f"{namespace}/{name}"] = reader.objects(file.read_text())
-    return clusters
+    for unit, reason in re.findall(r"^error: cannot render `(.*?)`: (.*)$", run.stderr, re.MULTILINE):
+        reasons[unit] = reason
+    return clusters, reasons
 
 
 def pairs(theirs, ours):
@@ -147,6 +156,7 @@ class Repository:
 
     def __init__(self, name):
         self.name = name
+        self.reasons = {}
         self.units = self.objects = self.equal = self.different = 0
         self.refused = []
         self.lines = []
@@ -160,7 +170,7 @@ class Repository:
         if elsewhere or error:
             found = [f"gitopsc builds it, and Flux does not: {error or 'another repository holds it'}"] if ours else []
         elif ours is None and objects:
-            self.refused.append(unit)
+            self.refused.append(f"{unit}: {self.reasons.get(unit.split(': ')[-1], 'gitopsc says nothing of it')}")
             return
         else:
             found = list(unequal(objects, ours or []))
@@ -193,6 +203,7 @@ def main():
     words.add_argument("--roots", type=pathlib.Path, default=OURS / "roots.json")
     words.add_argument("--tell-roots", action="store_true", help="pass the roots to gitopsc too")
     words.add_argument("--oracle", action="store_true", help="print only what the library gives")
+    words.add_argument("--answers", type=pathlib.Path, help="keep what the library gives here")
     words.add_argument("--refused", type=float, help="how many percent of the units gitopsc may refuse")
     words.add_argument("--show", type=int, default=5, help="how many differences of a repository to print")
     words.add_argument("--gitopsc", default=shutil.which("gitopsc") or str(ROOT / "target/debug/gitopsc"))
@@ -219,14 +230,15 @@ def main():
             continue
         repository = Repository(name)
         try:
-            theirs = by_library(folder, roots[name])
+            kept = wanted.answers and wanted.answers / (name.replace("/", "_") + ".json")
+            theirs = by_library(folder, roots[name], kept)
             if wanted.oracle:
                 ours = {
                     root: {key: unit["objects"] for key, unit in units.items() if unit.get("objects") is not None}
                     for root, units in theirs.items()
                 }
             else:
-                ours = by_gitopsc(wanted.gitopsc, folder, roots[name] if wanted.tell_roots else [], reader)
+                ours, repository.reasons = by_gitopsc(wanted.gitopsc, folder, roots[name] if wanted.tell_roots else [], reader)
             judge(repository, theirs, ours)
         except ValueError as error:
             print(f"FAILED {name}: {error}")

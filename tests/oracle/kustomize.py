@@ -4,7 +4,7 @@
     tests/oracle/kustomize.py --record              writes the official answers to tests/kustomize/cases into tests/kustomize/recorded
     tests/oracle/kustomize.py --check               asks the official library and the `kustomize` program again
     tests/oracle/kustomize.py --generate N --seed S builds N generated trees with both engines and compares
-    tests/oracle/kustomize.py --tree SEED [DIR]     writes one generated tree, to look at
+    tests/oracle/kustomize.py --tree SEED           prints one generated tree
 
 The library is sigs.k8s.io/kustomize/api 0.21.1 (kustomize 5.8.1) with Flux's options, built from tests/oracle/kustomize with Go.
 The program is called as `kustomize build --reorder none --load-restrictor LoadRestrictionsNone`.
@@ -12,6 +12,8 @@ The program is called as `kustomize build --reorder none --load-restrictor LoadR
 
 import argparse
 import base64
+import collections
+import copy
 import json
 import os
 import pathlib
@@ -20,12 +22,15 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ProcessPoolExecutor
 
 try:
     import yaml
 except ModuleNotFoundError:
     print("PyYAML: skipped\n0 passed, 0 failed")
     sys.exit(0)
+
+import kustomize_trees  # noqa: E402, needs PyYAML too
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CASES = ROOT / "tests/kustomize/cases"
@@ -153,13 +158,14 @@ def message(text):
 
 
 class Plain(yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader):
-    """What kustomize prints, without YAML 1.1's dates."""
+    """What kustomize prints: no dates, and 1e+20 is a number."""
 
 
 Plain.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in found if tag != "tag:yaml.org,2002:timestamp"]
     for first, found in Plain.yaml_implicit_resolvers.items()
 }
+Plain.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"^-?[0-9](\.[0-9]+)?e[-+][0-9]+$"), list("-0123456789"))
 
 
 def of_program(kustomize, root, folder):
@@ -168,7 +174,9 @@ def of_program(kustomize, root, folder):
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode:
         return {"fails": result.stderr}
-    return {"objects": [item for item in yaml.load_all(result.stdout, Plain) if item is not None]}
+    # The library does not know its version.
+    text = result.stdout.replace("kustomize-v5.8.1", "kustomize-(devel)")
+    return {"objects": [item for item in yaml.load_all(text, Plain) if item is not None]}
 
 
 def check(program):
@@ -197,6 +205,166 @@ def check(program):
     return passed, failed
 
 
+class Engine:
+    """A process that answers one tree after the other."""
+
+    def __init__(self, command):
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+
+    def ask(self, root, folder="app"):
+        self.process.stdin.write(f"{root}\t{folder}\n")
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())
+
+
+class Both:
+    """The official library and our engine, asked about the same trees."""
+
+    def __init__(self, commands, folder):
+        self.engines = [Engine(command) for command in commands]
+        self.folder = folder
+
+    def answers(self, files):
+        """What both make of a tree."""
+        with tempfile.TemporaryDirectory(dir=self.folder) as root:
+            for path, content in files.items():
+                target = os.path.join(root, path)
+                os.makedirs(os.path.dirname(target), exist_ok=True)
+                with open(target, "wb") as file:
+                    file.write(kustomize_trees.rendered(content))
+            return [engine.ask(root) for engine in self.engines]
+
+    def difference(self, files):
+        """What kind of difference there is on a tree, or nothing."""
+        theirs, ours = self.answers(files)
+        if "refused" in ours:
+            return None
+        if "panics" in ours or theirs.keys() != ours.keys():
+            return f"kustomize {verdict(theirs)}, we {verdict(ours)}"
+        return None if agree(theirs, ours) else "objects differ"
+
+    def smallest(self, files):
+        """The tree without all that does not matter to the kind of difference."""
+        wanted = self.difference(files)
+        shrunk = True
+        while shrunk:
+            shrunk = False
+            for path in places(files):
+                if len(path) == 1 and path[0].startswith("app/"):
+                    continue
+                smaller = without(files, path)
+                if smaller is not None and self.difference(smaller) == wanted:
+                    files, shrunk = smaller, True
+        return files
+
+
+def verdict(answer):
+    return "builds" if "objects" in answer else "fails" if "fails" in answer else "panics"
+
+
+def places(content, path=()):
+    """Every part of a tree that could be left out, the larger ones first."""
+    found = [path] if path else []
+    if isinstance(content, dict):
+        found += [place for key in content for place in places(content[key], (*path, key))]
+    elif isinstance(content, list):
+        found += [place for index in reversed(range(len(content))) for place in places(content[index], (*path, index))]
+    return sorted(found, key=len) if not path else found
+
+
+def without(content, path):
+    """The same with one part left out; nothing where it is gone already."""
+    copied = copy.deepcopy(content)
+    try:
+        around = copied
+        for step in path[:-1]:
+            around = around[step]
+        del around[path[-1]]
+    except (KeyError, IndexError, TypeError):
+        return None
+    return copied
+
+
+def generated(task):
+    """Compares some seeds: how many agreed, how many we refused, and the trees that differ."""
+    commands, seeds, shrink = task
+    shared = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    counts, different = collections.Counter(), []
+    with tempfile.TemporaryDirectory(dir=shared) as folder:
+        both = Both(commands, folder)
+        for seed in seeds:
+            files = kustomize_trees.tree(seed)
+            theirs, ours = both.answers(files)
+            if "refused" in ours:
+                counts["refused"] += 1
+                different.append((seed, "refused", ours["refused"]))
+            elif "panics" not in ours and agree(theirs, ours):
+                counts[verdict(theirs)] += 1
+            else:
+                counts["different"] += 1
+                if len([entry for entry in different if entry[1] == "different"]) < shrink:
+                    files = both.smallest(files)
+                    theirs, ours = both.answers(files)
+                    different.append((seed, "different", (files, theirs, ours)))
+                else:
+                    different.append((seed, "seed", None))
+    return counts, different
+
+
+def generate(program, number, start, shrink):
+    """Builds trees with both engines, on two processes."""
+    built = subprocess.run(["cargo", "build", "--quiet", "--example", "kustomize"], cwd=ROOT, check=False)
+    if built.returncode:
+        return 0, 1
+    ours = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug/examples/kustomize"
+    size = 125
+    tasks = [([[program], [str(ours)]], range(start + first, start + min(first + size, number)), shrink) for first in range(0, number, size)]
+    counts, different = collections.Counter(), []
+    with ProcessPoolExecutor(2) as pool:
+        for some, found in pool.map(generated, tasks):
+            counts += some
+            different += found
+    for seed, kind, what in different:
+        if kind == "different":
+            report(seed, *what)
+    more = [seed for seed, kind, _ in different if kind == "seed"]
+    if more:
+        print(f"other seeds that differ: {' '.join(map(str, more))}")
+    refused = collections.Counter(what for _, kind, what in different if kind == "refused")
+    for what, count in refused.most_common():
+        print(f"refused {count} times: {what}")
+    print(f"{counts['builds']} trees built alike, {counts['fails']} failed alike, {counts['refused']} refused, {counts['different']} different")
+    return counts["builds"] + counts["fails"], counts["different"]
+
+
+def report(seed, files, theirs, ours):
+    """A small tree that differs, to be made a case of."""
+    print(f"== seed {seed}")
+    for path, content in files.items():
+        print(f"-- {path}\n{kustomize_trees.rendered(content).decode(errors='replace').rstrip()}")
+    if "objects" in theirs and "objects" in ours:
+        print(*differences("", theirs["objects"], ours["objects"]), sep="\n")
+    else:
+        print(f"kustomize: {json.dumps(theirs)[:600]}\nwe: {json.dumps(ours)[:600]}")
+
+
+def differences(path, theirs, ours):
+    """Every place where two values differ."""
+    if isinstance(theirs, dict) and isinstance(ours, dict):
+        for key in {**theirs, **ours}:
+            if key not in ours:
+                yield f"{path}/{key}: we lack {json.dumps(theirs[key])}"
+            elif key not in theirs:
+                yield f"{path}/{key}: we add {json.dumps(ours[key])}"
+            else:
+                yield from differences(f"{path}/{key}", theirs[key], ours[key])
+    elif isinstance(theirs, list) and isinstance(ours, list) and len(theirs) == len(ours):
+        for index, (left, right) in enumerate(zip(theirs, ours)):
+            yield from differences(f"{path}/{index}", left, right)
+    elif not same(theirs, ours):
+        yield f"{path}: kustomize has {json.dumps(theirs)}, we have {json.dumps(ours)}"
+
+
 def agree(one, other):
     return one.keys() == other.keys() and ("objects" not in one or same(one["objects"], other["objects"]))
 
@@ -205,7 +373,15 @@ def main():
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--record", action="store_true")
     arguments.add_argument("--check", action="store_true")
+    arguments.add_argument("--generate", type=int, metavar="N")
+    arguments.add_argument("--seed", type=int, default=1, help="the first of the N seeds")
+    arguments.add_argument("--shrink", type=int, default=1, help="how many different trees of each 125 are made small")
+    arguments.add_argument("--tree", type=int, metavar="SEED")
     options = arguments.parse_args()
+    if options.tree is not None:
+        for path, content in kustomize_trees.tree(options.tree).items():
+            print(f"-- {path}\n{kustomize_trees.rendered(content).decode(errors='replace').rstrip()}")
+        return
     program = official()
     if not program:
         print("go: skipped\n0 passed, 0 failed")
@@ -213,7 +389,7 @@ def main():
     if options.record:
         record(program)
         return
-    passed, failed = check(program)
+    passed, failed = generate(program, options.generate, options.seed, options.shrink) if options.generate else check(program)
     print(f"{passed} passed, {failed} failed")
     sys.exit(1 if failed else 0)
 

@@ -24,6 +24,7 @@ import (
 	yamlstream "k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/kustomize/api/konfig"
 	"sigs.k8s.io/kustomize/api/resmap"
+	"sigs.k8s.io/kustomize/api/resource"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 	"sigs.k8s.io/yaml"
 )
@@ -48,6 +49,10 @@ type unit struct {
 	Objects   []any    `json:"objects"`
 	Error     string   `json:"error,omitempty"`
 
+	// Only with --manifests: the kustomization file with which kustomize builds the unit, and its text.
+	File     string `json:"file,omitempty"`
+	Manifest string `json:"manifest,omitempty"`
+
 	spec *unstructured.Unstructured
 }
 
@@ -66,6 +71,8 @@ type cluster struct {
 	own   map[string]bool
 	built map[string]resmap.ResMap
 	given *sources
+	// Whether the units tell their kustomization files.
+	manifests bool
 }
 
 // More rounds than any chain of variables between units is long.
@@ -73,8 +80,10 @@ const rounds = 20
 
 // follow builds a cluster until another round would change nothing: a unit may use variables of one that comes later,
 // and the first Kustomization may lie in the folder that it applies itself.
-func follow(repository, root string) ([]*unit, error) {
-	c := &cluster{root: root, first: map[string]*unstructured.Unstructured{}, given: newSources()}
+func follow(repository, root string, manifests bool) ([]*unit, error) {
+	c := &cluster{root: root, first: map[string]*unstructured.Unstructured{}, given: newSources(), manifests: manifests}
+
+	defer func() { os.RemoveAll(c.copy) }() //nolint:errcheck
 
 	var before string
 
@@ -92,8 +101,6 @@ func follow(repository, root string) ([]*unit, error) {
 		}
 
 		if string(now) == before {
-			os.RemoveAll(c.copy) //nolint:errcheck
-
 			return units, nil
 		}
 
@@ -320,15 +327,21 @@ func (c *cluster) kustomized(u *unit, spec unstructured.Unstructured) (built res
 		return nil, err
 	}
 
-	if known := c.built[string(key)]; known != nil {
-		return known.DeepCopy(), nil
-	}
-
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v", p)
 		}
 	}()
+
+	if c.manifests {
+		if err := c.tellManifest(u, spec); err != nil {
+			return nil, err
+		}
+	}
+
+	if known := c.built[string(key)]; known != nil {
+		return known.DeepCopy(), nil
+	}
 
 	folder, err := securejoin.SecureJoin(c.copy, u.Path)
 	if err != nil {
@@ -364,6 +377,23 @@ func (c *cluster) kustomized(u *unit, spec unstructured.Unstructured) (built res
 	return built, nil
 }
 
+// tellManifest notes what the library would write into the folder of a unit.
+func (c *cluster) tellManifest(u *unit, spec unstructured.Unstructured) error {
+	folder, err := securejoin.SecureJoin(c.copy, u.Path)
+	if err != nil {
+		return err
+	}
+
+	text, file, _, err := kustomize.NewGenerator(c.copy, spec).GenerateManifest(folder)
+	if err != nil {
+		return err
+	}
+
+	u.File, u.Manifest = strings.TrimPrefix(file, c.copy+"/"), string(text)
+
+	return nil
+}
+
 // kept remembers the kustomization file of a folder, over which the library writes, and gives what brings it back.
 func kept(folder string) (func(), error) {
 	for _, name := range konfig.RecognizedKustomizationFileNames() {
@@ -395,8 +425,6 @@ func (c *cluster) substitute(built resmap.ResMap, spec unstructured.Unstructured
 		return nil, nil, err
 	}
 
-	// A dry run takes the inline variables alone, so that all of them are given as such.
-	filled := spec.DeepCopy()
 	for key, value := range inline {
 		vars[key] = value
 	}
@@ -404,30 +432,7 @@ func (c *cluster) substitute(built resmap.ResMap, spec unstructured.Unstructured
 	names := map[string]bool{}
 
 	for _, resource := range built.Resources() {
-		undefined, err := undefinedIn(func(defined map[string]string) error {
-			trial := map[string]string{}
-			for key := range defined {
-				trial[key] = ""
-			}
-
-			for key, value := range vars {
-				trial[key] = value
-			}
-
-			// Without any variable nothing is substituted, which the empty ones must not change.
-			if len(vars) == 0 && !always {
-				return nil
-			}
-
-			if err := unstructured.SetNestedStringMap(filled.Object, trial, "spec", "postBuild", "substitute"); err != nil {
-				return err
-			}
-
-			_, err := kustomize.SubstituteVariables(context.Background(), c.given, *filled, resource,
-				kustomize.SubstituteWithDryRun(true), kustomize.SubstituteWithStrict(true), kustomize.SubstituteWithAlways(always))
-
-			return err
-		})
+		undefined, err := substitutedObject(resource, spec, vars, always)
 		if err != nil {
 			return nil, nil, fmt.Errorf("post build failed for '%s/%s': %w", resource.GetGvk(), resource.GetName(), err)
 		}
@@ -445,6 +450,37 @@ func (c *cluster) substitute(built resmap.ResMap, spec unstructured.Unstructured
 	sort.Strings(sorted)
 
 	return built, sorted, nil
+}
+
+// substitutedObject substitutes in one object, and names the variables that are undefined and become empty.
+func substitutedObject(object *resource.Resource, spec unstructured.Unstructured, vars map[string]string, always bool) ([]string, error) {
+	// Without any variable nothing is substituted, which the empty ones must not change.
+	if len(vars) == 0 && !always {
+		return nil, nil
+	}
+
+	// A dry run takes the inline variables alone, so all of them are given as such.
+	filled := spec.DeepCopy()
+
+	return undefinedIn(func(defined map[string]string) error {
+		trial := map[string]string{}
+		for key := range defined {
+			trial[key] = ""
+		}
+
+		for key, value := range vars {
+			trial[key] = value
+		}
+
+		if err := unstructured.SetNestedStringMap(filled.Object, trial, "spec", "postBuild", "substitute"); err != nil {
+			return err
+		}
+
+		_, err := kustomize.SubstituteVariables(context.Background(), nil, *filled, object,
+			kustomize.SubstituteWithDryRun(true), kustomize.SubstituteWithStrict(true), kustomize.SubstituteWithAlways(always))
+
+		return err
+	})
 }
 
 // objectsOf reads a YAML stream as Flux does before it applies it.
@@ -499,26 +535,44 @@ func (c *cluster) learn(units []*unit) {
 	}
 
 	for _, folder := range strings.Split(c.root, ",") {
-		for _, object := range objects {
-			found := object
-			if !isUnit(object) {
-				found = ofInstance(object)
-			}
+		at := slices.IndexFunc(units, func(u *unit) bool { return u.Parent == "" && path.Join("/", u.Path) == path.Join("/", folder) })
+		if at < 0 {
+			continue
+		}
 
-			if found == nil || c.first[folder] != nil && isUnit(object) != isUnit(c.first[folder]) {
-				continue
-			}
-
-			at, _, _ := unstructured.NestedString(found.Object, "spec", "path")
-			if path.Join("/", at) == path.Join("/", folder) {
-				c.first[folder] = found
-
-				break
-			}
+		if found := firstIn(folder, units[at], objects); found != nil {
+			c.first[folder] = found
 		}
 	}
 
 	c.ownSources(units, objects)
+}
+
+// firstIn finds the Kustomization that applies a folder: among its own objects, as `flux bootstrap` leaves it there, or
+// made by a FluxInstance anywhere.
+func firstIn(folder string, root *unit, objects []*unstructured.Unstructured) *unstructured.Unstructured {
+	applies := func(thing *unstructured.Unstructured) bool {
+		at, _, _ := unstructured.NestedString(thing.Object, "spec", "path")
+
+		return path.Join("/", at) == path.Join("/", folder)
+	}
+
+	var found *unstructured.Unstructured
+
+	for _, object := range root.Objects {
+		thing := &unstructured.Unstructured{Object: object.(map[string]any)}
+		if isUnit(thing) && applies(thing) && (found == nil || thing.GetName() == "flux-system") {
+			found = thing
+		}
+	}
+
+	for _, object := range objects {
+		if made := ofInstance(object); found == nil && made != nil && applies(made) {
+			found = made
+		}
+	}
+
+	return found
 }
 
 // ownSources finds the source of the first Kustomization. Where that one is not in the repository, it is the source

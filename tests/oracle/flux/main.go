@@ -6,11 +6,13 @@
 //
 //	{"units": [{"cluster", "namespace", "name", "path", "parent", "objects": […] | "error": "…"}]}
 //
-// with the objects in the order in which kustomize gives them. Each `--root` is a cluster, a world of its own; one that
+// with the objects in the order in which kustomize gives them (with `--manifests` instead the kustomization file and its text,
+// with which kustomize alone builds the unit, but for variables and common metadata). Each `--root` is a cluster, a world of its own; one that
 // is started from several folders is written `--root DIR,DIR`. Nothing is written into the repository. The other modes
 // read JSON lines and answer each with one:
 //
 //	flux-build --envsubst   {"text", "vars"} -> {"out", "undefined"} or {"error"}, as kustomize-controller substitutes
+//	flux-build --substitute {"object", "vars", "always"} -> {"object", "undefined"} or {"error"}, what is left of one object
 //	flux-build --yaml       an object -> {"yaml"}, the text on which Flux substitutes
 //	flux-build --kustomize  {"files": {path: text}, "path"} -> {"objects"} or {"error"}, as Flux builds
 //	flux-build --read       {"text"} -> {"objects"} or {"error"}, as Flux reads a YAML stream
@@ -20,6 +22,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -29,6 +32,8 @@ import (
 	"path/filepath"
 
 	"github.com/fluxcd/pkg/kustomize"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	utiljson "k8s.io/apimachinery/pkg/util/json"
 	"sigs.k8s.io/kustomize/api/provider"
 	"sigs.k8s.io/kustomize/api/resmap"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
@@ -67,10 +72,12 @@ func main() {
 
 	var roots several
 
+	manifests := flag.Bool("manifests", false, "tell the kustomization file that each unit is built with, and no objects")
+
 	flag.Var(&roots, "root", "the folder, seen from the repository, that the first Kustomization of a cluster applies")
 
 	modes := map[string]func([]byte) any{
-		"envsubst": envsubstLine, "yaml": yamlLine, "kustomize": kustomizeLine, "read": readLine,
+		"envsubst": envsubstLine, "substitute": substituteLine, "yaml": yamlLine, "kustomize": kustomizeLine, "read": readLine,
 	}
 	wanted := map[string]*bool{}
 
@@ -101,9 +108,15 @@ func main() {
 	units := []*unit{}
 
 	for _, root := range roots {
-		found, err := follow(repository, root)
+		found, err := follow(repository, root, *manifests)
 		if err != nil {
 			stop(err)
+		}
+
+		for _, u := range found {
+			if *manifests {
+				u.Objects = nil
+			}
 		}
 
 		units = append(units, found...)
@@ -188,9 +201,44 @@ func envsubstLine(line []byte) any {
 	return map[string]any{"out": out, "undefined": undefined}
 }
 
+func substituteLine(line []byte) any {
+	var question struct {
+		Object map[string]any    `json:"object"`
+		Vars   map[string]string `json:"vars"`
+		Always bool              `json:"always"`
+	}
+
+	// Whole numbers stay whole.
+	if err := utiljson.Unmarshal(line, &question); err != nil {
+		return failed(err)
+	}
+
+	built, err := provider.NewDefaultDepProvider().GetResourceFactory().FromMap(question.Object)
+	if err != nil {
+		return failed(err)
+	}
+
+	undefined, err := substitutedObject(built, unstructured.Unstructured{Object: map[string]any{}}, question.Vars, question.Always)
+	if err != nil {
+		return failed(err)
+	}
+
+	text, err := built.AsYAML()
+	if err != nil {
+		return failed(err)
+	}
+
+	objects, err := objectsOf(text)
+	if err != nil || len(objects) != 1 {
+		return failed(errors.Join(err, fmt.Errorf("%d objects are left", len(objects))))
+	}
+
+	return map[string]any{"object": objects[0], "undefined": undefined}
+}
+
 func yamlLine(line []byte) any {
 	object := map[string]any{}
-	if err := json.Unmarshal(line, &object); err != nil {
+	if err := utiljson.Unmarshal(line, &object); err != nil {
 		return failed(err)
 	}
 

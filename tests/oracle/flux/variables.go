@@ -20,8 +20,8 @@ import (
 // sources is the part of a cluster that substitution reads: the ConfigMaps and Secrets which units of the cluster
 // produce, by `Kind/namespace/name`.
 //
-// A value that lies in the repository only encrypted, by SOPS or as a SealedSecret, is `..PLACEHOLDER_<key>..`. What no
-// unit produces is not there, which the library reports as NotFound.
+// A value that is not in the repository as it is, because SOPS or a SealedSecret encrypts it or an ExternalSecret fetches it,
+// is `..PLACEHOLDER_<key>..`. What no unit produces is not there, which the library reports as NotFound.
 type sources struct {
 	client.Client
 	values map[string]map[string]string
@@ -58,28 +58,49 @@ func (s *sources) Get(_ context.Context, key client.ObjectKey, into client.Objec
 
 // learn keeps what an object brings for later substitutions.
 func (s *sources) learn(object *unstructured.Unstructured) {
-	kind := object.GetKind()
-	if group := object.GroupVersionKind().Group; group != "" && kind != "SealedSecret" {
-		return
-	}
-
+	kind, name := "Secret", object.GetName()
 	values := map[string]string{}
 
-	switch kind {
-	case "ConfigMap":
+	switch (schema.GroupKind{Group: object.GroupVersionKind().Group, Kind: object.GetKind()}) {
+	case schema.GroupKind{Kind: "ConfigMap"}:
+		kind = "ConfigMap"
 		addAll(values, object, plain, "data")
-	case "Secret":
+	case schema.GroupKind{Kind: "Secret"}:
 		addAll(values, object, decoded, "data")
 		addAll(values, object, encryptedOrPlain, "stringData")
-	case "SealedSecret":
-		kind = "Secret"
+	case schema.GroupKind{Group: "bitnami.com", Kind: "SealedSecret"}:
 		addAll(values, object, plain, "spec", "template", "data")
 		addAll(values, object, placeholder, "spec", "encryptedData")
+	case schema.GroupKind{Group: "external-secrets.io", Kind: "ExternalSecret"}:
+		if target, _, _ := unstructured.NestedString(object.Object, "spec", "target", "name"); target != "" {
+			name = target
+		}
+
+		addFetched(values, object)
 	default:
 		return
 	}
 
-	s.values[kind+"/"+object.GetNamespace()+"/"+object.GetName()] = values
+	s.values[kind+"/"+object.GetNamespace()+"/"+name] = values
+}
+
+// addFetched adds the keys that an ExternalSecret names. A template replaces them by its own, unless it merges.
+func addFetched(values map[string]string, object *unstructured.Unstructured) {
+	_, templated, _ := unstructured.NestedMap(object.Object, "spec", "target", "template", "data")
+	policy, _, _ := unstructured.NestedString(object.Object, "spec", "target", "template", "mergePolicy")
+
+	if !templated || policy == "Merge" {
+		entries, _, _ := unstructured.NestedSlice(object.Object, "spec", "data")
+		for _, entry := range entries {
+			if entry, ok := entry.(map[string]any); ok {
+				if key, ok := entry["secretKey"].(string); ok {
+					values[key] = placeholder(key, "")
+				}
+			}
+		}
+	}
+
+	addAll(values, object, placeholder, "spec", "target", "template", "data")
 }
 
 func addAll(values map[string]string, object *unstructured.Unstructured, value func(key, text string) string, at ...string) {
