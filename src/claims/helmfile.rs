@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{Certainty, Claim, Role, Tool, outline, release};
+use super::{Certainty, Claim, Role, Tool, cluster_of, outline, release};
 use crate::{
+    flux::Cluster,
     node::{Kind, Node},
     repository::Repository,
     source::Place,
@@ -29,11 +30,11 @@ pub struct Installed {
 }
 
 /// One claim for each release that helmfile installs. It is for somebody else to take over.
-pub fn claims(repository: &Repository) -> Vec<Claim> {
+pub fn claims(repository: &Repository, clusters: &[Cluster]) -> Vec<Claim> {
     let installed = releases(repository).into_iter().filter(|release| !release.is_definitions_only);
     let claim = |found: Installed| Claim {
         object: release(&found.namespace, &found.name),
-        cluster: None,
+        cluster: cluster_of(&found.path, clusters).0,
         tool: Tool::Helmfile,
         unit: found.path,
         flux_unit: None,

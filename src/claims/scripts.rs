@@ -4,9 +4,10 @@
 
 use std::collections::BTreeSet;
 
-use super::{Certainty, Claim, Role, Tool, content, release};
+use super::{Certainty, Claim, Role, Tool, cluster_of, content, release};
 use crate::{
     claim::ObjectId,
+    flux::Cluster,
     kubernetes::Schemas,
     kustomize,
     node::Node,
@@ -63,12 +64,12 @@ pub fn copies(repository: &Repository) -> BTreeSet<String> {
 }
 
 /// What scripts install, apply and create. It is there before anybody else, for somebody else to take over.
-pub fn claims(repository: &Repository, schemas: &Schemas) -> Vec<Claim> {
+pub fn claims(repository: &Repository, clusters: &[Cluster], schemas: &Schemas) -> Vec<Claim> {
     let mut claims = Vec::new();
     for command in commands(repository) {
         let claim = |object: ObjectId, certainty: Certainty| Claim {
             object,
-            cluster: None,
+            cluster: cluster_of(repository.path(command.place), clusters).0,
             tool: Tool::Script,
             unit: repository.path(command.place).to_owned(),
             flux_unit: None,

@@ -5,7 +5,7 @@ mod findings;
 use std::collections::BTreeSet;
 
 use crate::{
-    claims::Claim,
+    claims::{self, Claim},
     diagnostic::Diagnostic,
     flux::{self, Cluster, Outcome, UnitName, roots},
     kubernetes::Schemas,
@@ -64,7 +64,13 @@ pub struct Unreachable {
 
 /// Surveys a repository.
 pub fn survey(world: &dyn World, options: &Options) -> Result<Survey, Error> {
-    of(Repository::read(world)?, options)
+    let mut survey = of(Repository::read(world)?, options)?;
+    if options.helm {
+        let Survey { repository, clusters, schemas, found, claims, .. } = &mut survey;
+        claims.extend(claims::helm::rendered(world, repository, clusters, schemas, found)?);
+        claims::sort(claims);
+    }
+    Ok(survey)
 }
 
 /// Surveys a repository that has been read.
@@ -73,7 +79,7 @@ pub fn of(repository: Repository, options: &Options) -> Result<Survey, Error> {
     let roots = roots::find(&repository, &options.roots)?;
     let clusters: Vec<Cluster> = roots.iter().map(|root| flux::units::build(&repository, &schemas, root)).collect();
     let unreachable = unreachable(&repository, &roots, &clusters);
-    let claims = Vec::new();
+    let claims = claims::all(&repository, &clusters, &schemas);
     let graphs = Vec::new();
     let loaded = clusters.iter().flat_map(|cluster| &cluster.units).flat_map(|unit| unit.reads.clone()).collect();
     let found = findings::found(&repository, &clusters, &loaded);
