@@ -5,6 +5,7 @@ mod content;
 mod embedded;
 pub mod flux;
 pub mod helm;
+pub mod helmfile;
 mod outline;
 pub mod scripts;
 pub mod talos;
@@ -18,8 +19,33 @@ pub fn all(repository: &Repository, clusters: &[Cluster], schemas: &Schemas) -> 
     claims.extend(helm::claims(repository, clusters));
     claims.extend(argocd::claims(repository, clusters, schemas));
     claims.extend(talos::claims(repository, clusters, schemas));
-    claims.sort_by(|left, right| key(left).cmp(&key(right)));
+    claims.extend(helmfile::claims(repository, clusters));
+    claims.extend(scripts::claims(repository, clusters, schemas));
+    sort(&mut claims);
     claims
+}
+
+/// Puts claims into their order.
+pub fn sort(claims: &mut [Claim]) {
+    claims.sort_by(|left, right| key(left).cmp(&key(right)));
+}
+
+/// Which cluster of the survey a file of another tool is about, and whether that can be told: the only one that holds anything,
+/// or the one whose name is in the file's path. With none, everything is about one cluster.
+fn cluster_of(path: &str, clusters: &[Cluster]) -> (Option<usize>, bool) {
+    let holds = |cluster: &Cluster| cluster.units.iter().any(|unit| !unit.objects().is_empty());
+    let alive: Vec<usize> = (0..clusters.len()).filter(|at| holds(&clusters[*at])).collect();
+    match alive.as_slice() {
+        [] => (None, clusters.len() < 2),
+        [only] => (Some(*only), true),
+        several => {
+            let name = |at: usize| clusters[at].name.rsplit('/').next().unwrap_or_default();
+            let has = |at: &&usize| path.split(['/', '-', '.', '_']).any(|part| part == name(**at));
+            let whole = |at: &&usize| path.split('/').any(|part| part == name(**at));
+            let named = several.iter().find(whole).or_else(|| several.iter().find(has)).copied();
+            (named, named.is_some())
+        }
+    }
 }
 
 /// What claims are sorted by.
