@@ -17,4 +17,6 @@ macro_rules! audits {
     };
 }
 
-audits! {}
+audits! {
+    flux_bootstrap_twice,
+}

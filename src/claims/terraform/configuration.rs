@@ -283,7 +283,7 @@ impl<'r> Configuration<'r> {
     }
 
     /// What something comes to, and whether it leans on a default that may be overridden.
-    fn assuming<T>(&self, what: impl FnOnce() -> T) -> (T, bool) {
+    pub fn assuming<T>(&self, what: impl FnOnce() -> T) -> (T, bool) {
         let before = self.assumed.replace(false);
         let given = what();
         let assumed = self.assumed.get();

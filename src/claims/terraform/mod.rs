@@ -7,6 +7,7 @@ mod configuration;
 mod functions;
 pub mod hcl;
 mod kinds;
+pub mod plan;
 mod resources;
 #[cfg(test)]
 mod tests;
@@ -290,7 +291,8 @@ pub fn claims(repository: &Repository, found: &mut Vec<Diagnostic>) -> Facts {
     let called = called(&modules);
     let configuration = Configuration::new(repository, &modules, &handed);
     for (folder, module) in &modules {
-        if called.contains(folder.as_str()) {
+        let does_something = |block: &Block| matches!(block.kind.as_str(), "resource" | "module" | "data");
+        if called.contains(folder.as_str()) || !module.blocks.iter().any(does_something) {
             continue;
         }
         let certain = handed.contains_key(folder) || says_root(module) || !is_among_modules(folder);

@@ -240,7 +240,9 @@ impl Reading<'_, '_> {
     fn keys(&mut self, here: &Here<'_>, object: &ObjectId) {
         let attributes = ["data", "data_wo", "binary_data", "binary_data_wo", "immutable_data"];
         let (mut keys, mut complete) = (Vec::new(), true);
-        for value in attributes.into_iter().filter_map(|key| self.attribute(here, key)) {
+        for expression in attributes.into_iter().filter_map(|key| here.block.body.get(key)) {
+            let (value, assumed) = self.configuration.assuming(|| self.configuration.evaluate(here.frame, expression));
+            complete &= !assumed;
             match &value.kind {
                 Kind::Map(pairs) => keys.extend(pairs.iter().map(|pair| pair.key.clone())),
                 Kind::Null => {}
@@ -462,7 +464,8 @@ fn is_secret(key: &str) -> bool {
     ["password", "token", "secret", "key", "credential", "certificate"].iter().any(|word| key.contains(word))
 }
 
-fn object(kind: ObjectKind, namespace: Option<String>, name: String) -> ObjectId {
+/// The object of a kind, in its usual namespace where none is written.
+pub fn object(kind: ObjectKind, namespace: Option<String>, name: String) -> ObjectId {
     ObjectId {
         group: kind.group.to_owned(),
         kind: kind.kind.to_owned(),
@@ -477,7 +480,7 @@ fn default_name(resource: &str) -> Option<String> {
 }
 
 /// Kinds that are the same in every group that has them and lie outside namespaces.
-fn is_cluster_scoped(kind: &str) -> bool {
+pub fn is_cluster_scoped(kind: &str) -> bool {
     matches!(
         kind,
         "ClusterRole"
@@ -503,7 +506,7 @@ fn is_cluster_scoped(kind: &str) -> bool {
 }
 
 /// Kinds of Kubernetes' own that live in namespaces: one that names none is in `default`.
-fn is_core_namespaced(kind: &str) -> bool {
+pub fn is_core_namespaced(kind: &str) -> bool {
     matches!(
         kind,
         "ConfigMap"
