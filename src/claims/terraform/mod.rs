@@ -363,8 +363,9 @@ fn parse<'t>(
 }
 
 fn syntax(path: &str, fault: &hcl::Fault) -> Diagnostic {
-    let expected = fault.message.replace('`', "").replace(['\n', ';'], ",");
-    Diagnostic::new(code!("terraform-syntax"), format!("`{path}` is not Terraform's language: {expected}"))
+    // What could stand there instead is a list of letters that helps nobody.
+    let wrong = fault.message.split([';', '\n']).next().unwrap_or_default().replace('`', "");
+    Diagnostic::new(code!("terraform-syntax"), format!("`{path}` is not Terraform's language: {wrong}"))
         .at(fault.place, "")
         .about(path)
         .note("what the rest of this file puts into a cluster is not compared with what other tools put there")
@@ -470,7 +471,9 @@ fn literals(name: &str, expression: &Expression, add: &mut dyn FnMut(&str, Strin
                 "yamlencode" | "jsonencode" | "merge" | "concat" | "toset" | "tolist" | "tomap"
             ) =>
         {
-            arguments.iter().for_each(|argument| literals(name, argument, add));
+            for argument in arguments {
+                literals(name, argument, add);
+            }
         }
         _ => {}
     }
