@@ -368,7 +368,7 @@ fn syntax(path: &str, fault: &hcl::Fault) -> Diagnostic {
     Diagnostic::new(code!("terraform-syntax"), format!("`{path}` is not Terraform's language: {wrong}"))
         .at(fault.place, "")
         .about(path)
-        .note("what the rest of this file puts into a cluster is not compared with what other tools put there")
+        .note("what this file puts into a cluster is not compared with what other tools put there")
         .help("`terraform fmt` or `tofu fmt` names the line too; a template for such a file wants another ending, such as `.tftpl`")
 }
 
