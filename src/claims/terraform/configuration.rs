@@ -166,7 +166,7 @@ impl<'r> Configuration<'r> {
             scopes: RefCell::default(),
             roots: RefCell::default(),
             templates: RefCell::default(),
-            fuel: Cell::new(FUEL),
+            fuel: Cell::new(0),
             left: Cell::new(ALL_FUEL),
             depth: Cell::new(0),
             assumed: Cell::new(false),
@@ -195,10 +195,15 @@ impl<'r> Configuration<'r> {
             children: RefCell::default(),
         });
         self.roots.borrow_mut().insert(folder.clone(), scope);
-        let fresh = FUEL.min(self.left.get());
-        self.left.set(self.left.get() - fresh);
-        self.fuel.set(fresh);
         Some(scope)
+    }
+
+    /// Gives the next root what it may use up.
+    pub fn refuel(&self) {
+        let left = self.left.get() + self.fuel.get();
+        let fresh = FUEL.min(left);
+        self.left.set(left - fresh);
+        self.fuel.set(fresh);
     }
 
     fn add(&self, scope: Scope<'r>) -> usize {
@@ -856,11 +861,7 @@ impl<'r> Configuration<'r> {
         let config = self.evaluate(frame, block.body.get("config")?);
         let path = (backend.as_str()? == "local").then(|| config.get("path"))??;
         let folder = parent(&resolve(self.scope(frame.scope).root, path.as_str()?)?).to_owned();
-        let fuel = self.fuel.get();
-        let root = self.root(&folder, true)?;
-        let value = self.output_of(root, name);
-        self.fuel.set(fuel);
-        value
+        self.output_of(self.root(&folder, true)?, name)
     }
 }
 

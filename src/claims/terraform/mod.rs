@@ -290,13 +290,18 @@ pub fn claims(repository: &Repository, found: &mut Vec<Diagnostic>) -> Facts {
     let handed = handed(repository);
     let called = called(&modules);
     let configuration = Configuration::new(repository, &modules, &handed);
-    for (folder, module) in &modules {
-        let does_something = |block: &Block| matches!(block.kind.as_str(), "resource" | "module" | "data");
-        if called.contains(folder.as_str()) || !module.blocks.iter().any(does_something) {
-            continue;
-        }
+    let does_something = |block: &Block| matches!(block.kind.as_str(), "resource" | "module" | "data");
+    let is_root = |(folder, module): &(&String, &Module)| {
+        !called.contains(folder.as_str()) && module.blocks.iter().any(does_something)
+    };
+    // All of them before the first is read: one may look into the outputs of another.
+    let mut roots = Vec::new();
+    for (folder, module) in modules.iter().filter(is_root) {
         let certain = handed.contains_key(folder) || says_root(module) || !is_among_modules(folder);
-        let Some(scope) = configuration.root(folder, certain) else { continue };
+        roots.extend(configuration.root(folder, certain).map(|scope| (scope, certain)));
+    }
+    for (scope, certain) in roots {
+        configuration.refuel();
         resources::read_root(&configuration, scope, certain, &mut facts);
     }
     for module in modules.values() {

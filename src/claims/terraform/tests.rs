@@ -291,6 +291,19 @@ fn the_tofu_controllers_objects_hand_variables_to_their_folder() {
 }
 
 #[test]
+fn a_root_reads_the_outputs_of_another_from_the_state_beside_its_sources() {
+    let first = "locals {\n  domain = \"example.org\"\n}\nresource \"null_resource\" \"x\" {}\n\
+                 output \"domain\" {\n  value = local.domain\n}\n";
+    let second = "data \"terraform_remote_state\" \"one\" {\n  backend = \"local\"\n  config = {\n    \
+                  path = \"../1/terraform.tfstate\"\n  }\n}\nprovider \"gitea\" {\n  base_url = \
+                  \"https://git.${data.terraform_remote_state.one.outputs.domain}\"\n}\n";
+    let repository = repository(&[("0/main.tf", second), ("1/main.tf", first)]);
+    let facts = facts(&repository);
+    assert_eq!(facts.endpoints[0].url, "https://git.example.org");
+    assert!(facts.roots.iter().all(|root| root.certain));
+}
+
+#[test]
 fn records_carry_the_zone_whose_id_they_name() {
     let text = r#"
 data "cloudflare_zone" "home" {
