@@ -13,6 +13,7 @@ mod generate;
 mod id;
 mod load;
 mod names;
+mod origin;
 mod patch;
 mod references;
 mod remote;
