@@ -20,7 +20,7 @@ use crate::{
     code,
     diagnostic::Diagnostic,
     node::Node,
-    repository::{Repository, is_below, resolve},
+    repository::{KUSTOMIZATIONS, Repository, is_below, join, resolve},
     source::Place,
 };
 
@@ -118,10 +118,10 @@ impl<'r> Builder<'r> {
         }
         let kustomization = match root {
             Some(root) => {
-                let path = repository
-                    .kustomization(folder)
-                    .unwrap_or_else(|| crate::repository::join(folder, "kustomization.yaml"));
-                Kustomization::new(root, path)?
+                let path = repository.kustomization(folder).unwrap_or_else(|| join(folder, KUSTOMIZATIONS[0]));
+                let reading = repository.file(&path).and_then(|file| file.yaml.as_ref());
+                let ambiguous = reading.and_then(|reading| reading.documents.first());
+                Kustomization::new(root, ambiguous.map_or(&[], |document| &document.ambiguous), path)?
             }
             None => Kustomization::of_folder(repository, folder)?,
         };

@@ -11,6 +11,7 @@ mod finish;
 mod fold;
 mod generate;
 mod id;
+mod kubectl;
 mod load;
 mod names;
 mod origin;

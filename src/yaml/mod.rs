@@ -9,6 +9,7 @@ mod scalar;
 mod write;
 
 pub use read::read;
+pub(crate) use scalar::is_text;
 pub use write::{quoted, write};
 
 use crate::{diagnostic::Diagnostic, node::Node, source::Place};
