@@ -3,6 +3,7 @@
 mod arguments;
 mod build;
 mod cert;
+mod check;
 mod render;
 mod seal;
 mod talos;
@@ -12,13 +13,13 @@ use clap::CommandFactory as _;
 pub use arguments::{Arguments, Color, Command};
 
 use crate::{
-    calendar::Date,
     code,
     codes::PAGES,
     compile::{Compiled, Options, compile},
     diagnostic::{Diagnostic, Severity, nearest},
     inventory,
     report::{self, Report},
+    source::Sources,
     world::{Error, World},
 };
 
@@ -51,8 +52,8 @@ pub struct Surroundings<'s> {
 pub fn run(arguments: &Arguments, world: &dyn World, around: &Surroundings<'_>) -> Answer {
     let answer = match &arguments.command {
         Command::Build(wanted) => build::build(arguments, wanted, world, around),
-        Command::Check { as_of } => check(arguments, *as_of, world, around),
-        Command::Render { name } => render::render(arguments, name, world, around),
+        Command::Check(wanted) => check::check(arguments, wanted, world, around),
+        Command::Render(wanted) => render::render(arguments, wanted, world, around),
         Command::Seal(wanted) => seal::seal(arguments, wanted, world, around),
         Command::Cert { what } => cert::cert(arguments, what, world, around),
         Command::Talos { what } => talos::talos(arguments, what, world, around),
@@ -82,7 +83,12 @@ fn options(arguments: &Arguments, out: &str) -> Options {
 
 /// Findings in the format asked for.
 fn report(arguments: &Arguments, around: &Surroundings<'_>, compiled: &Compiled, findings: &[Diagnostic]) -> Answer {
-    let report = Report { sources: &compiled.sources, diagnostics: findings };
+    answer(arguments, around, &compiled.sources, findings)
+}
+
+/// The same for findings that point into any texts.
+fn answer(arguments: &Arguments, around: &Surroundings<'_>, sources: &Sources, findings: &[Diagnostic]) -> Answer {
+    let report = Report { sources, diagnostics: findings };
     let text = report::render(arguments.format, &report, around.color);
     // Without an inventory there was nothing to judge.
     let could_not_run = findings.iter().any(|finding| finding.code == code!("inventory-missing"));
@@ -93,20 +99,6 @@ fn report(arguments: &Arguments, around: &Surroundings<'_>, compiled: &Compiled,
     } else {
         Answer { stdout: String::new(), stderr: text, exit }
     }
-}
-
-fn check(
-    arguments: &Arguments,
-    as_of: Option<Date>,
-    world: &dyn World,
-    around: &Surroundings<'_>,
-) -> Result<Answer, Error> {
-    let compiled = compile(world, &Options { as_of, ..options(arguments, "out") })?;
-    let mut answer = report(arguments, around, &compiled, &compiled.diagnostics);
-    if compiled.diagnostics.is_empty() && !arguments.quiet && !arguments.format.stdout {
-        answer.stderr.push_str("no problems\n");
-    }
-    Ok(answer)
 }
 
 fn explain(code: Option<&str>) -> Answer {

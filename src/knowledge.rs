@@ -1,5 +1,7 @@
 //! What well-known charts bring into a cluster: API groups, classes, roles. Services add to it with `provides`.
 
+use crate::claim::ObjectId;
+
 /// A chart and what it brings, as capabilities.
 pub struct Known {
     /// The chart's name.
@@ -44,6 +46,32 @@ pub const CHARTS: &[Known] = &[
 /// What a chart brings; nothing for one that is not known.
 pub fn of_chart(name: &str) -> &'static [&'static str] {
     CHARTS.iter().find(|known| known.chart == name).map_or(&[], |known| known.provides)
+}
+
+/// What is known of a chart.
+pub fn chart(name: &str) -> Option<&'static Known> {
+    CHARTS.iter().find(|known| known.chart == name)
+}
+
+/// The kinds of capabilities that are objects of their own, by the word in front of the name.
+const CLASSES: &[(&str, &str, &str)] = &[
+    ("ingressclass", "networking.k8s.io", "IngressClass"),
+    ("storageclass", "storage.k8s.io", "StorageClass"),
+    ("priorityclass", "scheduling.k8s.io", "PriorityClass"),
+    ("runtimeclass", "node.k8s.io", "RuntimeClass"),
+    ("gatewayclass", "gateway.networking.k8s.io", "GatewayClass"),
+    ("snapshotclass", "snapshot.storage.k8s.io", "VolumeSnapshotClass"),
+];
+
+impl Known {
+    /// The cluster-scoped objects it brings whose names do not depend on values that are usually set.
+    pub fn objects(&self) -> impl Iterator<Item = ObjectId> {
+        self.provides.iter().filter_map(|capability| {
+            let (word, name) = capability.split_once('/')?;
+            let (_, group, kind) = CLASSES.iter().find(|(class, _, _)| *class == word)?;
+            Some(ObjectId { group: (*group).into(), kind: (*kind).into(), namespace: None, name: name.into() })
+        })
+    }
 }
 
 /// The charts that bring this.

@@ -2,6 +2,7 @@
 //!
 //! The steps, each a function from values to values plus findings, are drawn in ARCHITECTURE.md.
 
+pub mod accept;
 pub mod audits;
 pub mod calendar;
 pub mod checks;
@@ -28,11 +29,13 @@ pub mod references;
 pub mod report;
 pub mod repository;
 pub mod secrets;
+pub mod settings;
 pub mod source;
 pub mod startup;
 pub mod survey;
 pub mod talos;
 pub mod template;
 pub mod tree;
+pub mod verdict;
 pub mod world;
 pub mod yaml;

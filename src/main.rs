@@ -46,7 +46,8 @@ fn main() -> ExitCode {
     ExitCode::from(answer.exit)
 }
 
-/// The folder that paths are seen from: `-C`, or the nearest one from here upwards that holds the inventory.
+/// The folder that paths are seen from: `-C`, or the nearest one from here upwards that holds the inventory, or else the
+/// top of the git work tree, or else the folder itself.
 fn root(arguments: &Arguments) -> Result<PathBuf, String> {
     if let Some(directory) = &arguments.directory {
         let path = PathBuf::from(directory);
@@ -54,7 +55,9 @@ fn root(arguments: &Arguments) -> Result<PathBuf, String> {
     }
     let here = env::current_dir().map_err(|error| format!("cannot find the current folder: {error}"))?;
     let holds = |folder: &&Path| folder.join(&arguments.inventory).is_file();
-    Ok(here.ancestors().find(holds).unwrap_or(&here).to_path_buf())
+    let is_top = |folder: &&Path| folder.join(".git").exists();
+    let found = here.ancestors().find(holds).or_else(|| here.ancestors().find(is_top));
+    Ok(found.unwrap_or(&here).to_path_buf())
 }
 
 /// Writes a text whole. A reader that has gone away has seen what it wanted.

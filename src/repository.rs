@@ -37,6 +37,9 @@ const TEXTS: &[&str] = &[
     "Makefile",
     ".sourceignore",
     ".j2",
+    ".template",
+    ".tmpl",
+    ".tpl",
     ".env",
 ];
 /// The names under which kustomize looks for its file, in its order.

@@ -14,10 +14,15 @@ use crate::{
 
 /// Takes out what is allowed, and reports allowances that allow nothing.
 pub fn allow(model: &Model, found: Vec<Diagnostic>) -> Vec<Diagnostic> {
-    let mut used = vec![false; model.inventory.allow.len()];
+    allow_all(&model.inventory.allow, &|pointer| model.place(pointer, Part::Value), found)
+}
+
+/// The same for allowances from anywhere; `place_of` gives the place of `/allow/0/code` and its like.
+pub fn allow_all(allowances: &[Allow], place_of: &dyn Fn(&str) -> Place, found: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let mut used = vec![false; allowances.len()];
     let mut kept: Vec<Diagnostic> = Vec::with_capacity(found.len());
     for finding in found {
-        let matching = model.inventory.allow.iter().enumerate().filter(|(_, allow)| allows(allow, &finding));
+        let matching = allowances.iter().enumerate().filter(|(_, allow)| allows(allow, &finding));
         let mut allowed = false;
         for (index, _) in matching {
             used[index] = true;
@@ -27,16 +32,10 @@ pub fn allow(model: &Model, found: Vec<Diagnostic>) -> Vec<Diagnostic> {
             kept.push(finding);
         }
     }
-    for (index, allow) in model.inventory.allow.iter().enumerate() {
-        let place = |key: &str| model.place(&format!("/allow/{index}/{key}"), Part::Value);
+    for (index, allow) in allowances.iter().enumerate() {
+        let place = |key: &str| place_of(&format!("/allow/{index}/{key}"));
         if Code::find(&allow.code).is_none() {
-            let known = PAGES.iter().map(|page| page.name);
-            let finding = Diagnostic::new(code!("allow-unknown"), format!("there is no code `{}`", allow.code))
-                .at(place("code"), "");
-            kept.push(match nearest(&allow.code, known) {
-                Some(near) => finding.edit(place("code"), format!("\"{near}\""), format!("did you mean `{near}`?")),
-                None => finding.help("`gitopsc explain` lists all codes"),
-            });
+            kept.push(unknown_code(&allow.code, place("code"), |near| format!("\"{near}\"")));
         } else if !used[index] && allow.code != LATE {
             kept.extend(unused(allow, &kept, place("code"), place("on")));
         }
@@ -58,6 +57,15 @@ pub fn allow(model: &Model, found: Vec<Diagnostic>) -> Vec<Diagnostic> {
         }
     }
     kept
+}
+
+/// A code that does not exist; `written` is how the right one would be written there.
+pub fn unknown_code(code: &str, place: Place, written: impl Fn(&str) -> String) -> Diagnostic {
+    let finding = Diagnostic::new(code!("allow-unknown"), format!("there is no code `{code}`")).at(place, "");
+    match nearest(code, PAGES.iter().map(|page| page.name)) {
+        Some(near) => finding.edit(place, written(near), format!("did you mean `{near}`?")),
+        None => finding.help("`gitopsc explain` lists all codes"),
+    }
 }
 
 /// An allowance that allows nothing; perhaps what it should allow is found under another name.

@@ -7,7 +7,7 @@ mod expired;
 
 use crate::{compile::Model, diagnostic::Diagnostic, source::Sources};
 
-pub use allow::{allow, is_allowed};
+pub use allow::{allow, allow_all, is_allowed, unknown_code};
 pub use expired::expired;
 
 /// A check.

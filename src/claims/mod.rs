@@ -1,6 +1,30 @@
 //! Who puts which object into a cluster, whatever the tool: one file a tool.
 
-use crate::{claim::ObjectId, source::Place};
+pub mod argocd;
+mod content;
+mod embedded;
+pub mod flux;
+pub mod helm;
+mod outline;
+pub mod scripts;
+pub mod talos;
+
+use crate::{claim::ObjectId, flux::Cluster, kubernetes::Schemas, repository::Repository, source::Place};
+
+/// The claims of every tool, in a fixed order.
+pub fn all(repository: &Repository, clusters: &[Cluster], schemas: &Schemas) -> Vec<Claim> {
+    let mut claims = flux::claims(clusters);
+    claims.extend(helm::claims(repository, clusters));
+    claims.extend(argocd::claims(repository, clusters, schemas));
+    claims.extend(talos::claims(repository, clusters, schemas));
+    claims.sort_by(|left, right| key(left).cmp(&key(right)));
+    claims
+}
+
+/// What claims are sorted by.
+fn key(claim: &Claim) -> (&ObjectId, Option<usize>, Tool, &str, Place) {
+    (&claim.object, claim.cluster, claim.tool, &claim.unit, claim.place)
+}
 
 /// A tool that puts objects into clusters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -88,4 +112,12 @@ pub fn release(namespace: &str, name: &str) -> ObjectId {
 /// Whether an object is a Helm release.
 pub fn is_release(object: &ObjectId) -> bool {
     object.group == "helm.sh" && object.kind == "Release"
+}
+
+/// An object as settings, reports and `why` name it: `Kind[.group]:[namespace/]name` or `helm:namespace/release`.
+pub fn shown(object: &ObjectId) -> String {
+    match &object.namespace {
+        Some(namespace) if is_release(object) => format!("helm:{namespace}/{}", object.name),
+        _ => object.to_string(),
+    }
 }

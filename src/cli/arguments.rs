@@ -6,6 +6,8 @@ use crate::{calendar::Date, report::Format};
 
 /// Under which heading the options of every command stand.
 const GLOBAL: &str = "Options of every command";
+/// What the inventory is called unless somebody names it.
+pub const DEFAULT_INVENTORY: &str = "inventory.toml";
 
 /// Compile one inventory into a GitOps repository
 #[derive(Debug, Parser)]
@@ -27,7 +29,7 @@ pub struct Arguments {
         value_name = "FILE",
         global = true,
         help_heading = GLOBAL,
-        default_value = "inventory.toml",
+        default_value = DEFAULT_INVENTORY,
         env = "GITOPSC_INVENTORY"
     )]
     pub inventory: String,
@@ -64,17 +66,10 @@ pub enum Color {
 pub enum Command {
     /// Compile inventory.toml, templates/ and secrets/ into out/; write nothing if there is an error
     Build(Build),
-    /// Report every problem; write nothing
-    Check {
-        /// Judge allowances and certificates by this day too; a build knows no date
-        #[arg(long, value_name = "YYYY-MM-DD")]
-        as_of: Option<Date>,
-    },
-    /// Print the files of one service, with what it waits for and why; write nothing
-    Render {
-        /// The service, or `service-phase`
-        name: String,
-    },
+    /// Report every problem, of an inventory or of any GitOps repository; write nothing
+    Check(Check),
+    /// Print what Flux would apply for a unit of any repository, or the files of a service and what it waits for
+    Render(Render),
     /// Encrypt a value for this cluster; reads it from standard input or a file
     Seal(Seal),
     /// Show or pin the certificate that secrets are sealed with
@@ -105,6 +100,50 @@ pub enum Command {
         /// The shell
         shell: clap_complete::Shell,
     },
+}
+
+/// Flags of `check`.
+#[derive(Debug, Args)]
+pub struct Check {
+    /// Judge allowances and certificates by this day too; a build knows no date
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub as_of: Option<Date>,
+    #[command(flatten)]
+    pub survey: Survey,
+}
+
+/// Flags of every command that reads a repository.
+#[derive(Debug, Args)]
+pub struct Survey {
+    /// A folder that the first Kustomization of a cluster applies, instead of looking for them; may be repeated
+    #[arg(long = "root", value_name = "DIR")]
+    pub roots: Vec<String>,
+    /// A Terraform plan, as `terraform show -json` prints it; may be repeated
+    #[arg(long = "tf-plan", value_name = "FILE")]
+    pub terraform_plans: Vec<String>,
+    /// Call `helm template` on charts that lie in the repository
+    #[arg(long)]
+    pub helm: bool,
+}
+
+/// Flags of `render`.
+#[derive(Debug, Args)]
+pub struct Render {
+    /// Units, as `namespace/name`; or a service of the inventory, as `service` or `service-phase`
+    #[arg(required_unless_present = "all", value_name = "NAME")]
+    pub names: Vec<String>,
+    /// Every unit
+    #[arg(long, conflicts_with = "names")]
+    pub all: bool,
+    /// Write a file for each unit below this folder, as CLUSTER/NAMESPACE/NAME.yaml
+    #[arg(short, long, value_name = "DIR")]
+    pub output: Option<String>,
+    /// Only units of this cluster
+    #[arg(long, value_name = "NAME")]
+    pub cluster: Option<String>,
+    /// A folder that the first Kustomization of a cluster applies, instead of looking for them; may be repeated
+    #[arg(long = "root", value_name = "DIR")]
+    pub roots: Vec<String>,
 }
 
 /// Flags of `build`.

@@ -3,6 +3,19 @@
 //! Follows kustomize-controller 1.9 (Flux 2.9). Each unit is built with its *effective* spec: as its parent's patches,
 //! substitutions and decryption leave it.
 
+pub mod envsubst;
+pub mod generate;
+mod glob;
+pub mod order;
+pub mod roots;
+pub mod sourceignore;
+mod substitute;
+pub mod text;
+pub mod units;
+pub mod variables;
+
+pub use substitute::{Substituted, Variable, Variables, substitute};
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{claim::ObjectId, kustomize::Stop, node::Node, source::Place};

@@ -13,9 +13,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use read::{BRINGS, Reading, follow_unreadable, read};
+pub use read::{BRINGS, Form, Reading, follow_unreadable, read, read_form};
 pub use reference::reference;
-pub use schema::schema;
+pub use schema::{schema, schema_of};
 
 use crate::secrets::Scope;
 

@@ -45,7 +45,7 @@ pub fn read(source: SourceId, text: &str, profile: Option<&str>) -> Reading {
         overlay(&mut root, name, &mut diagnostics);
     }
     let mut value = root.to_json();
-    structure(&root, text, &mut value, &mut diagnostics);
+    structure(inventory_form(), &root, text, &mut value, &mut diagnostics);
     follow_unreadable(source, &unreadable, &mut diagnostics);
     let inventory = serde_json::from_value(value).ok();
     Reading { root, inventory, profile, unreadable, diagnostics }
@@ -310,16 +310,16 @@ fn lay(under: &mut Node, over: Node) {
 }
 
 /// Judges the form and drops what is wrong from `value`, until what is left has the form of an inventory.
-fn structure(root: &Node, text: &str, value: &mut Value, diagnostics: &mut Vec<Diagnostic>) {
+fn structure(form: &Form, root: &Node, text: &str, value: &mut Value, diagnostics: &mut Vec<Diagnostic>) {
     // A dropped element can leave its parent incomplete, which then is dropped too: each round removes at least one element.
     for round in 0.. {
-        let faults: Vec<Fault> = validator().iter_errors(value).flat_map(|error| faults(&error)).collect();
+        let faults: Vec<Fault> = form.validator.iter_errors(value).flat_map(|error| faults(form, &error)).collect();
         if faults.is_empty() {
             return;
         }
         let mut dropped: Vec<String> = faults.iter().map(|fault| fault.pointer.clone()).collect();
         if round == 0 {
-            diagnostics.extend(faults.iter().map(|fault| fault.breaking(fault.diagnostic(root, text))));
+            diagnostics.extend(faults.iter().map(|fault| fault.breaking(fault.diagnostic(form, root, text))));
         } else {
             // What was dropped before made this incomplete: it is that finding's doing.
             for pointer in &dropped {
@@ -346,12 +346,48 @@ fn structure(root: &Node, text: &str, value: &mut Value, diagnostics: &mut Vec<D
     }
 }
 
-static SCHEMA: LazyLock<Value> = LazyLock::new(schema);
+/// The form a TOML file has to have.
+pub struct Form {
+    schema: Value,
+    validator: Validator,
+    /// What the whole file is, in a sentence: `the inventory`.
+    whole: &'static str,
+    /// How many steps of a pointer below a top-level table name one of its tables.
+    named: &'static [&'static str],
+    /// What can be done with an unknown key that is like no known one.
+    free: &'static str,
+}
 
-fn validator() -> &'static Validator {
-    static VALIDATOR: LazyLock<Validator> =
-        LazyLock::new(|| jsonschema::draft202012::new(&SCHEMA).expect("the schema of our own types is a schema"));
-    &VALIDATOR
+impl Form {
+    /// The form of a schema; `named` are the top-level tables whose entries are tables with names of their own.
+    pub fn new(schema: Value, whole: &'static str, named: &'static [&'static str], free: &'static str) -> Form {
+        let validator = jsonschema::draft202012::new(&schema).expect("the schema of our own types is a schema");
+        Form { schema, validator, whole, named, free }
+    }
+}
+
+fn inventory_form() -> &'static Form {
+    const NAMED: &[&str] = &["services", "nodes", "networks", "vips", "pools", "issuers", "owners", "profiles"];
+    static FORM: LazyLock<Form> =
+        LazyLock::new(|| Form::new(schema(), "the inventory", NAMED, "; free data goes under `vars`"));
+    &FORM
+}
+
+/// Reads any TOML file of this form: its values with their places, and those that have the form. None where too little is left.
+pub fn read_form<T: serde::de::DeserializeOwned>(
+    form: &Form,
+    source: SourceId,
+    text: &str,
+    found: &mut Vec<Diagnostic>,
+) -> (Node, Option<T>) {
+    let mut diagnostics = Vec::new();
+    let root = syntax(source, text, &mut diagnostics);
+    let stretches = unreadable(text, &mut diagnostics);
+    let mut value = root.to_json();
+    structure(form, &root, text, &mut value, &mut diagnostics);
+    follow_unreadable(source, &stretches, &mut diagnostics);
+    found.append(&mut diagnostics);
+    (root, serde_json::from_value(value).ok())
 }
 
 /// One thing wrong with the form of the inventory.
@@ -368,11 +404,11 @@ enum Wrong {
     Value { message: String, known: Vec<String> },
 }
 
-fn faults(error: &jsonschema::ValidationError<'_>) -> Vec<Fault> {
+fn faults(form: &Form, error: &jsonschema::ValidationError<'_>) -> Vec<Fault> {
     let pointer = error.instance_path().as_str().to_owned();
     match error.kind() {
         ValidationErrorKind::AdditionalProperties { unexpected } => {
-            let known = known_keys(error.schema_path().as_str());
+            let known = known_keys(form, error.schema_path().as_str());
             unexpected
                 .iter()
                 .map(|key| Fault {
@@ -383,7 +419,7 @@ fn faults(error: &jsonschema::ValidationError<'_>) -> Vec<Fault> {
         }
         ValidationErrorKind::Required { property } => {
             let key = property.as_str().unwrap_or_default().to_owned();
-            let about = description(error.schema_path().as_str(), &key);
+            let about = description(form, error.schema_path().as_str(), &key);
             vec![Fault { pointer, wrong: Wrong::MissingKey { key, about } }]
         }
         ValidationErrorKind::Type { kind } => {
@@ -400,7 +436,7 @@ fn faults(error: &jsonschema::ValidationError<'_>) -> Vec<Fault> {
             vec![Fault { pointer, wrong: Wrong::Value { message: String::new(), known } }]
         }
         ValidationErrorKind::OneOfNotValid { .. } | ValidationErrorKind::AnyOf { .. } => {
-            let known = constants(error.schema_path().as_str());
+            let known = constants(form, error.schema_path().as_str());
             vec![Fault { pointer, wrong: Wrong::Value { message: String::new(), known } }]
         }
         _ => vec![Fault { pointer, wrong: Wrong::Value { message: error.to_string(), known: Vec::new() } }],
@@ -408,24 +444,24 @@ fn faults(error: &jsonschema::ValidationError<'_>) -> Vec<Fault> {
 }
 
 /// The keys that the schema at this path knows.
-fn known_keys(schema_path: &str) -> Vec<String> {
+fn known_keys(form: &Form, schema_path: &str) -> Vec<String> {
     let parent = schema_path.rsplit_once('/').map_or("", |(parent, _)| parent);
-    let properties = follow(&SCHEMA, parent).and_then(|found| found.get("properties")).and_then(Value::as_object);
+    let properties = follow(&form.schema, parent).and_then(|found| found.get("properties")).and_then(Value::as_object);
     properties.map(|properties| properties.keys().cloned().collect()).unwrap_or_default()
 }
 
 /// What the schema says about a key beside this path: a sentence, as if it went on after a colon.
-fn description(schema_path: &str, key: &str) -> String {
+fn description(form: &Form, schema_path: &str, key: &str) -> String {
     let parent = schema_path.rsplit_once('/').map_or("", |(parent, _)| parent);
-    let property = follow(&SCHEMA, parent).and_then(|found| found.get("properties")?.get(key));
+    let property = follow(&form.schema, parent).and_then(|found| found.get("properties")?.get(key));
     let text = property.and_then(|found| found.get("description")).and_then(Value::as_str).unwrap_or_default();
     let text = text.split_inclusive(['.', '\n']).next().unwrap_or_default().trim();
     text.strip_suffix('.').map(lower_first).unwrap_or_default()
 }
 
 /// The words that a choice at this path of the schema offers.
-fn constants(schema_path: &str) -> Vec<String> {
-    let options = follow(&SCHEMA, schema_path).and_then(Value::as_array).cloned().unwrap_or_default();
+fn constants(form: &Form, schema_path: &str) -> Vec<String> {
+    let options = follow(&form.schema, schema_path).and_then(Value::as_array).cloned().unwrap_or_default();
     let word = |option: &Value| option.get("const").and_then(Value::as_str).map(str::to_owned);
     options.iter().filter_map(word).collect()
 }
@@ -464,18 +500,19 @@ impl Fault {
         broken.into_iter().fold(finding, Diagnostic::breaks)
     }
 
-    fn diagnostic(&self, root: &Node, text: &str) -> Diagnostic {
+    fn diagnostic(&self, form: &Form, root: &Node, text: &str) -> Diagnostic {
         let parent = self.pointer.rsplit_once('/').map_or("", |(parent, _)| parent);
         match &self.wrong {
             Wrong::UnknownKey { key, known } => {
                 let place = root.place_of(&self.pointer, Part::Key);
-                let finding = Diagnostic::new(code!("key-unknown"), format!("{} has no key `{key}`", thing(parent)))
-                    .at(place, "");
+                let finding =
+                    Diagnostic::new(code!("key-unknown"), format!("{} has no key `{key}`", form.thing(parent)))
+                        .at(place, "");
                 match nearest(key, known.iter().map(String::as_str)) {
                     Some(near) => finding.edit(place, near, format!("did you mean `{near}`?")),
                     None => {
                         let known: Vec<&str> = known.iter().map(String::as_str).collect();
-                        finding.help(format!("known keys: {}; free data goes under `vars`", quoted_list(&known)))
+                        finding.help(format!("known keys: {}{}", quoted_list(&known), form.free))
                     }
                 }
             }
@@ -496,7 +533,7 @@ impl Fault {
                 // What follows a second colon is detail.
                 let about = about.split(": ").next().unwrap_or_default();
                 let about = if about.is_empty() || key == "schema" { String::new() } else { format!(": {about}") };
-                Diagnostic::new(code!("key-missing"), format!("{} lacks the key `{key}`", thing(&self.pointer)))
+                Diagnostic::new(code!("key-missing"), format!("{} lacks the key `{key}`", form.thing(&self.pointer)))
                     .at(place, "")
                     .help(format!("add {example}{about}"))
                     .follows(format!("{}/{}", self.pointer, escape(key)))
@@ -512,7 +549,7 @@ impl Fault {
                 };
                 let finding = Diagnostic::new(
                     code!("value-type"),
-                    format!("{} is {}, where {} belongs", thing(&self.pointer), article(found), article(expected)),
+                    format!("{} is {}, where {} belongs", form.thing(&self.pointer), article(found), article(expected)),
                 )
                 .at(place, "");
                 let written = text.get(place.span.range()).unwrap_or_default();
@@ -538,7 +575,7 @@ impl Fault {
                 let place = root.place_of(&self.pointer, Part::Value);
                 let written = root.pointer(&self.pointer).map(super::super::node::Node::to_json).unwrap_or_default();
                 let written = written.as_str().map_or_else(|| written.to_string(), str::to_owned);
-                let what = thing(&self.pointer);
+                let what = form.thing(&self.pointer);
                 if known.is_empty() {
                     let text = format!("{what} cannot be `{written}`: {message}");
                     return Diagnostic::new(code!("value-unknown"), text).at(place, "");
@@ -573,23 +610,25 @@ fn brings_something(pointer: &str) -> bool {
     }
 }
 
-/// What a pointer names, in the words of the file: `[services.gitea]`, `` `layer` of [services.gitea] ``.
-fn thing(pointer: &str) -> String {
-    let steps: Vec<String> =
-        pointer.split('/').skip(1).map(|step| step.replace("~1", "/").replace("~0", "~")).collect();
-    let named = ["services", "nodes", "networks", "vips", "pools", "issuers", "owners", "profiles"];
-    let depth = match steps.first() {
-        None => return "the inventory".into(),
-        Some(first) if named.contains(&first.as_str()) => 2,
-        Some(first) if first == "allow" => 2,
-        Some(_) => 1,
-    };
-    let table = if steps[0] == "allow" {
-        "[[allow]]".to_owned()
-    } else {
-        format!("[{}]", steps[..depth.min(steps.len())].join("."))
-    };
-    if steps.len() <= depth { table } else { format!("`{}` of {table}", steps[depth..].join(".")) }
+impl Form {
+    /// What a pointer names, in the words of the file: `[services.gitea]`, `` `layer` of [services.gitea] ``.
+    fn thing(&self, pointer: &str) -> String {
+        let steps: Vec<String> =
+            pointer.split('/').skip(1).map(|step| step.replace("~1", "/").replace("~0", "~")).collect();
+        let is_list = |first: &str| self.schema["properties"][first]["items"]["$ref"].is_string();
+        let depth = match steps.first() {
+            None => return self.whole.into(),
+            Some(first) if self.named.contains(&first.as_str()) => 2,
+            Some(first) if is_list(first) && steps.get(1).is_some_and(|step| step.parse::<usize>().is_ok()) => 2,
+            Some(_) => 1,
+        };
+        let table = if is_list(&steps[0]) {
+            format!("[[{}]]", steps[0])
+        } else {
+            format!("[{}]", steps[..depth.min(steps.len())].join("."))
+        };
+        if steps.len() <= depth { table } else { format!("`{}` of {table}", steps[depth..].join(".")) }
+    }
 }
 
 fn kind_name(kind: &Kind) -> &'static str {

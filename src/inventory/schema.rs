@@ -11,9 +11,14 @@ use super::Inventory;
 
 /// The schema that editors and [`super::read`] use.
 pub fn schema() -> Value {
+    schema_of::<Inventory>("gitopsc inventory")
+}
+
+/// The schema of a type that a TOML file is read into: without `null`, without keys it does not know.
+pub fn schema_of<T: schemars::JsonSchema>(title: &str) -> Value {
     let generator = SchemaSettings::draft2020_12().with_transform(NoNull).with_transform(Closed).into_generator();
-    let mut schema = generator.into_root_schema_for::<Inventory>().to_value();
-    schema["title"] = json!("gitopsc inventory");
+    let mut schema = generator.into_root_schema_for::<T>().to_value();
+    schema["title"] = json!(title);
     schema
 }
 

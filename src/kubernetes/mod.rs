@@ -65,6 +65,12 @@ impl Schemas {
         Ok(Schemas { table, minor, release, custom: BTreeMap::new(), patterns: RefCell::default() })
     }
 
+    /// The kinds of the newest Kubernetes version known here, and of well-known custom resources.
+    pub fn newest() -> Schemas {
+        let newest = Table::open().minors().max().expect("the table holds a version");
+        Schemas::for_version(&format!("1.{newest}")).expect("the table has just named it")
+    }
+
     /// Adds the kind a CustomResourceDefinition (`apiextensions.k8s.io/v1`) brings; it takes precedence over the embedded one.
     ///
     /// The error is a finding that says which part of the definition cannot be used. [`Schemas::validate`] of the

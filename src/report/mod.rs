@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use clap::{ValueEnum, builder::PossibleValue};
+use sha2::{Digest as _, Sha256};
 
 use crate::{
     diagnostic::{Diagnostic, Label, Severity},
@@ -13,8 +14,11 @@ use crate::{
 
 mod concise;
 mod github;
+mod gitlab;
 mod human;
 mod json;
+mod junit;
+mod markdown;
 mod sarif;
 
 /// Every format, the default first.
@@ -24,6 +28,9 @@ pub static FORMATS: &[Format] = &[
     Format { name: "json", about: "for scripts; covered by a version", stdout: true, print: json::print },
     Format { name: "sarif", about: "SARIF 2.1.0, for code scanning", stdout: true, print: sarif::print },
     Format { name: "github", about: "annotations on a pull request", stdout: true, print: github::print },
+    Format { name: "gitlab", about: "a Code Quality report", stdout: true, print: gitlab::print },
+    Format { name: "junit", about: "test results, for any CI", stdout: true, print: junit::print },
+    Format { name: "markdown", about: "a table, for a comment or a summary", stdout: true, print: markdown::print },
 ];
 
 /// How findings are printed.
@@ -102,6 +109,15 @@ pub fn summary(diagnostics: &[Diagnostic]) -> String {
         (count > 0).then(|| plural(count, severity.name()))
     });
     counted.collect::<Vec<_>>().join(", ")
+}
+
+/// What stays of a finding when lines move: its code, its file, what it is about. Two runs compare findings by it.
+pub fn fingerprint(report: &Report, diagnostic: &Diagnostic) -> String {
+    let path = diagnostic.labels.first().map_or("", |label| report.path(label));
+    // Digits of a message may be lines or counts; what it is about is named.
+    let about = diagnostic.subject.as_deref().unwrap_or(&diagnostic.message);
+    let digest = Sha256::digest(format!("{}\0{path}\0{about}", diagnostic.code.name()));
+    digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn plural(count: usize, word: &str) -> String {

@@ -348,3 +348,54 @@ fn folded_findings_are_counted() {
     assert!(text.contains("= note: 1 more follows from this\n"), "{text}");
     assert!(text.ends_with("\n1 error\n"), "{text}");
 }
+
+#[test]
+fn gitlab_gets_an_issue_for_each_finding() {
+    let issues: Value = serde_json::from_str(&shown("gitlab")).unwrap();
+    let issues = issues.as_array().unwrap();
+    assert_eq!(issues.len(), 3);
+    assert_eq!(issues[0]["severity"], "critical");
+    assert_eq!(issues[0]["check_name"], "template-error");
+    assert_eq!(
+        issues[0]["location"],
+        serde_json::json!({ "path": "inventory.toml", "lines": { "begin": 5, "end": 5 } })
+    );
+    let prints: std::collections::BTreeSet<&str> =
+        issues.iter().map(|issue| issue["fingerprint"].as_str().unwrap()).collect();
+    assert_eq!(prints.len(), 3);
+}
+
+#[test]
+fn junit_fails_a_case_for_each_error() {
+    let text = shown("junit");
+    assert_eq!(text.matches("<testcase").count(), 3, "{text}");
+    assert_eq!(text.matches("<failure").count(), 1, "{text}");
+    assert!(text.contains("<testsuites name=\"gitopsc\" tests=\"3\" failures=\"1\">"), "{text}");
+    assert!(text.contains("<testcase name=\"template-error inventory.toml:5:1\""), "{text}");
+    let nothing = render(
+        *FORMATS.iter().find(|known| known.name == "junit").unwrap(),
+        &Report { sources: &Sources::default(), diagnostics: &[] },
+        false,
+    );
+    assert!(nothing.contains("tests=\"1\" failures=\"0\""), "{nothing}");
+}
+
+#[test]
+fn markdown_has_a_row_for_each_finding() {
+    let text = shown("markdown");
+    assert!(text.starts_with("**gitopsc**: 1 error, 1 warning, 1 note\n"), "{text}");
+    assert!(text.contains("| `inventory.toml:5`"), "{text}");
+    assert_eq!(text.lines().filter(|line| line.starts_with('|')).count(), 5, "{text}");
+}
+
+#[test]
+fn a_fingerprint_stays_when_lines_move() {
+    let print = |before: &str| {
+        let mut sources = Sources::default();
+        let text = format!("{before}kind: A\n");
+        let source = sources.add("a.yaml", &*text);
+        let finding = Diagnostic::new(code!("template-error"), "x").at(place(&sources, source, "A"), "").about("A");
+        fingerprint(&Report { sources: &sources, diagnostics: &[] }, &finding)
+    };
+    assert_eq!(print(""), print("# a comment\n\n"));
+}

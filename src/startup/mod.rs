@@ -1,5 +1,8 @@
 //! Who has to wait for whom when a cluster comes up from nothing: what is written, what is inferred, and why.
 
+pub mod draw;
+mod needs;
+
 use crate::source::Place;
 
 /// How badly an edge is needed.

@@ -1,9 +1,20 @@
 //! A survey: everything known about a repository, before any audit judges it.
 
+mod findings;
+
 use std::collections::BTreeSet;
 
 use crate::{
-    claims::Claim, diagnostic::Diagnostic, flux::Cluster, kubernetes::Schemas, repository::Repository, startup::Graph,
+    claims::Claim,
+    diagnostic::Diagnostic,
+    flux::{self, Cluster, Outcome, UnitName, roots},
+    kubernetes::Schemas,
+    kustomize::Stop,
+    node::Node,
+    repository::Repository,
+    source::Place,
+    startup::Graph,
+    world::{Error, World},
 };
 
 /// What the command line asks of a survey.
@@ -34,6 +45,101 @@ pub struct Survey {
     pub schemas: Schemas,
     /// Files that some tool reads: a build, Terraform, Talos, Argo CD, a generator.
     pub loaded: BTreeSet<String>,
+    /// Flux Kustomizations that no cluster applies, although there are clusters.
+    pub unreachable: Vec<Unreachable>,
     /// What was wrong with texts while they were read.
     pub found: Vec<Diagnostic>,
+}
+
+/// A Flux Kustomization that nothing applies.
+#[derive(Clone, Debug)]
+pub struct Unreachable {
+    /// Its name, as it is written.
+    pub name: UnitName,
+    /// Where its name is written.
+    pub place: Place,
+    /// The folder it would apply.
+    pub folder: String,
+}
+
+/// Surveys a repository.
+pub fn survey(world: &dyn World, options: &Options) -> Result<Survey, Error> {
+    of(Repository::read(world)?, options)
+}
+
+/// Surveys a repository that has been read.
+pub fn of(repository: Repository, options: &Options) -> Result<Survey, Error> {
+    let schemas = schemas(&repository);
+    let roots = roots::find(&repository, &options.roots)?;
+    let clusters: Vec<Cluster> = roots.iter().map(|root| flux::units::build(&repository, &schemas, root)).collect();
+    let unreachable = unreachable(&repository, &roots, &clusters);
+    let claims = Vec::new();
+    let graphs = Vec::new();
+    let loaded = clusters.iter().flat_map(|cluster| &cluster.units).flat_map(|unit| unit.reads.clone()).collect();
+    let found = findings::found(&repository, &clusters, &loaded);
+    Ok(Survey { repository, clusters, claims, graphs, schemas, loaded, unreachable, found })
+}
+
+impl Survey {
+    /// What was judged and what was not, for the last line of a report.
+    pub fn summary(&self) -> String {
+        let plural = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
+        let units = || self.clusters.iter().flat_map(|cluster| &cluster.units);
+        let judged = units().filter(|unit| matches!(unit.outcome, Outcome::Objects(_))).count();
+        let objects = units().map(|unit| unit.objects().len()).sum();
+        let files = self.repository.files().filter(|(_, file)| file.source.is_some()).count();
+        let mut text = format!(
+            "judged {}, {}, {} in {}",
+            plural(judged, "unit"),
+            plural(objects, "object"),
+            plural(files, "file"),
+            plural(self.clusters.len(), "cluster")
+        );
+        let refused: Vec<String> = units()
+            .filter_map(|unit| match &unit.outcome {
+                Outcome::Stopped(Stop::Refused(refusal)) => {
+                    let line = self.repository.sources.position(refusal.place).line;
+                    Some(format!("{} in {}:{line}", refusal.what, self.repository.path(refusal.place)))
+                }
+                _ => None,
+            })
+            .collect();
+        if !refused.is_empty() {
+            let reasons: BTreeSet<&String> = refused.iter().collect();
+            let reasons: Vec<&str> = reasons.into_iter().map(String::as_str).collect();
+            text.push_str(&format!("; refused {} ({})", plural(refused.len(), "unit"), reasons.join(", ")));
+        }
+        text
+    }
+}
+
+/// Kubernetes' kinds, those of well-known projects and those that the repository defines.
+fn schemas(repository: &Repository) -> Schemas {
+    let mut schemas = Schemas::newest();
+    let documents = repository.files().flat_map(|(_, file)| file.documents());
+    let definitions =
+        documents.filter(|document| roots::is_of(document, "apiextensions.k8s.io", "CustomResourceDefinition"));
+    for definition in definitions {
+        // What is no whole definition is a patch of one, or the API server says what is wrong with it.
+        let _ = schemas.add_crd(definition);
+    }
+    schemas
+}
+
+fn unreachable(repository: &Repository, roots: &[roots::Root], clusters: &[Cluster]) -> Vec<Unreachable> {
+    if clusters.is_empty() {
+        return Vec::new();
+    }
+    let firsts = roots.iter().flat_map(|root| &root.objects).map(|first| first.object.place);
+    let objects = clusters.iter().flat_map(|cluster| &cluster.units).flat_map(flux::Unit::objects);
+    let reached: BTreeSet<Place> =
+        firsts.chain(objects.filter(|object| roots::is_unit(&object.node)).map(|object| object.place)).collect();
+    let is_lost = |written: &roots::Written<'_>| !reached.contains(&written.object.place);
+    let lost = roots::written(repository).into_iter().filter(is_lost);
+    lost.map(|written| Unreachable {
+        name: roots::name_of(written.object, roots::FLUX_SYSTEM),
+        place: written.object.at(["metadata", "name"]).map_or(written.object.place, |name: &Node| name.place),
+        folder: roots::string(written.object, &["spec", "path"]).map(roots::join_securely).unwrap_or_default(),
+    })
+    .collect()
 }

@@ -8,11 +8,16 @@ mod read;
 mod scalar;
 mod write;
 
-pub use read::read;
+pub use read::{read, read_for_kubectl};
 pub(crate) use scalar::is_text;
 pub use write::{quoted, write};
 
 use crate::{diagnostic::Diagnostic, node::Node, source::Place};
+
+/// Whether kubectl takes this text, written without quotes, for the text it is.
+pub(crate) fn is_text_for_kubectl(text: &str) -> bool {
+    scalar::time(text).is_none() && scalar::resolve_for_kubectl(text) == scalar::Scalar::String
+}
 
 /// One YAML document of a text.
 #[derive(Clone, Debug, PartialEq)]

@@ -30,6 +30,23 @@ const VALUE_COST: usize = 32;
 /// A document with a broken syntax is left out, the documents around it are read. A map's keys come in the order written,
 /// those that `<<` merges into it after its own.
 pub fn read(source: SourceId, text: &str) -> Reading {
+    read_as(source, text, Dialect::Kustomize)
+}
+
+/// Reads all documents of a text as kubectl does, and Flux what it has substituted variables in: `yes` is a boolean, a date is a text,
+/// the last of equal keys counts.
+pub fn read_for_kubectl(source: SourceId, text: &str) -> Reading {
+    read_as(source, text, Dialect::Kubectl)
+}
+
+/// Whose reading is asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Dialect {
+    Kustomize,
+    Kubectl,
+}
+
+fn read_as(source: SourceId, text: &str, dialect: Dialect) -> Reading {
     let options = granit_parser::options! {
         emit_comments: false,
         emit_unresolved_aliases: true,
@@ -38,7 +55,7 @@ pub fn read(source: SourceId, text: &str) -> Reading {
     };
     let mut parser = Parser::new_from_str_with_options(text, options);
     let budget = LEAST_BUDGET.saturating_add(text.len().saturating_mul(10));
-    let mut reader = Reader { source, text, budget, diagnostics: Vec::new() };
+    let mut reader = Reader { source, text, dialect, budget, diagnostics: Vec::new() };
     let mut documents = Vec::new();
     loop {
         match reader.document(&mut parser) {
@@ -68,6 +85,7 @@ type Result<T> = std::result::Result<T, Box<Diagnostic>>;
 struct Reader<'t> {
     source: SourceId,
     text: &'t str,
+    dialect: Dialect,
     /// Bytes that aliases may still add.
     budget: usize,
     diagnostics: Vec<Diagnostic>,
@@ -171,14 +189,17 @@ impl<'t> Reader<'t> {
                     let nothing = style == ScalarStyle::Plain && span.start == span.end;
                     let value = if nothing { "" } else { &*value };
                     let scalar = Written { span, value, style, tag: tag.as_deref() };
+                    self.check_anchor(anchor, span)?;
                     let item = self.scalar_item(&mut draft, scalar)?;
                     self.finish(&mut draft, item, anchor)?;
                 }
                 Event::SequenceStart(style, anchor, _) => {
+                    self.check_anchor(anchor, span)?;
                     let flow = style == granit_parser::StructureStyle::Flow;
                     self.open(&mut draft, span, flow, anchor, OpenKind::List(Vec::new()))?;
                 }
                 Event::MappingStart(style, anchor, _) => {
+                    self.check_anchor(anchor, span)?;
                     let flow = style == granit_parser::StructureStyle::Flow;
                     self.open(&mut draft, span, flow, anchor, OpenKind::Map(OpenMap::default()))?;
                 }
@@ -276,10 +297,12 @@ impl<'t> Reader<'t> {
             }
             return;
         }
-        if let Some(first) = map.index.get(&key) {
-            let first = &mut map.entries[*first];
-            self.diagnostics.push(key_twice(&key, key_place, first.key_place));
-            // As kubectl reads it, and kustomize its own files.
+        if let Some(&first) = map.index.get(&key) {
+            let first = &mut map.entries[first];
+            if self.dialect == Dialect::Kustomize {
+                self.diagnostics.push(key_twice(&key, key_place, first.key_place));
+            }
+            // The last counts: for kubectl, and for kustomize in its own files.
             first.value = value;
             return;
         }
@@ -339,6 +362,24 @@ impl<'t> Reader<'t> {
         Ok(item)
     }
 
+    /// kubectl takes letters, digits, `_` and `-` for the name of an anchor, and nothing else.
+    fn check_anchor(&self, anchor: usize, value: Span) -> Result<()> {
+        let before = self.text.get(..value.start as usize).unwrap_or("");
+        let start = match before.rfind('&') {
+            Some(start) if anchor > 0 && self.dialect == Dialect::Kubectl => start,
+            _ => return Ok(()),
+        };
+        let name = self.text[start + 1..].split(char::is_whitespace).next().unwrap_or("");
+        let name = name.trim_end_matches([',', ']', '}']);
+        if name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')) {
+            return Ok(());
+        }
+        let diagnostic = Diagnostic::new(code!("yaml-syntax"), "no anchor has such a name")
+            .at(self.place(Span::new(start, start + 1 + name.len())), "")
+            .help("quote the value if the `&` belongs to it");
+        Err(Box::new(diagnostic))
+    }
+
     fn spend(&mut self, cost: usize, span: Span) -> Result<()> {
         match self.budget.checked_sub(cost) {
             Some(rest) => {
@@ -361,8 +402,8 @@ impl<'t> Reader<'t> {
         let empty = scalar.value.is_empty() && scalar.is_plain();
         let span = if empty { scalar.span } else { self.trimmed(scalar.span) };
         draft.empty = empty && draft.open.is_empty() && scalar.tag.is_none();
-        if self.has_surrogate_escape(span, scalar.style) {
-            return Err(self.surrogate_escape(span));
+        if scalar.style == ScalarStyle::DoubleQuoted {
+            self.escapes(span)?;
         }
         if let Some(readings) = ambiguity(draft, scalar) {
             let text = if scalar.is_plain() { scalar.value } else { self.first_line(span) };
@@ -391,7 +432,7 @@ impl<'t> Reader<'t> {
         let custom = tag.is_some_and(|tag| name.is_none() && tag.original() != "!");
         let plain = style == ScalarStyle::Plain;
         let resolved = match name.as_deref() {
-            None if plain && !custom => scalar::resolve(value),
+            None if plain && !custom => self.plain(value, tag),
             None | Some("str") => Scalar::String,
             Some("binary") => return self.binary(span, value),
             Some(name) => self.tagged(span, name, value)?,
@@ -415,6 +456,16 @@ impl<'t> Reader<'t> {
         let cost = VALUE_COST + value.len();
         let merges = plain && value == "<<" && (tag.is_none() || name.as_deref() == Some("merge"));
         Ok(Item { node: Node::new(self.source, span, kind), key, merges, height: 0, cost })
+    }
+
+    /// A scalar without quotes.
+    fn plain(&self, value: &str, tag: Option<&Tag>) -> Scalar {
+        match self.dialect {
+            Dialect::Kustomize => scalar::resolve(value),
+            // A lone `!` makes it a text.
+            Dialect::Kubectl if tag.is_some() => Scalar::String,
+            Dialect::Kubectl => scalar::resolve_for_kubectl(value),
+        }
     }
 
     /// A scalar with a standard tag; one that does not fit it is an error, as for Go.
@@ -476,34 +527,33 @@ impl<'t> Reader<'t> {
         true
     }
 
-    /// `\ud83d\ude00` in double quotes: JSON's way to write one character, unknown to Go's YAML.
-    fn has_surrogate_escape(&self, span: Span, style: ScalarStyle) -> bool {
-        if style != ScalarStyle::DoubleQuoted {
-            return false;
-        }
+    /// Two escapes of JSON that Go's YAML does not know: `\ud83d\ude00`, one character in two halves, and `\/`.
+    fn escapes(&self, span: Span) -> Result<()> {
         let mut escapes = self.at(span).split('\\').skip(1);
         while let Some(escape) = escapes.next() {
-            let mut digits = escape.bytes();
-            match digits.next() {
+            let mut letters = escape.bytes();
+            match letters.next() {
                 // An escaped backslash: what follows it is text.
                 None => drop(escapes.next()),
-                Some(b'u') if matches!(digits.next(), Some(b'd' | b'D')) => {
-                    if digits.next().is_some_and(|digit| digit.is_ascii_hexdigit() && digit >= b'8') {
-                        return true;
+                Some(b'/') => {
+                    let message = "kustomize and kubectl know no escape `\\/`";
+                    return Err(self.unknown_escape(span, message, "write the slash alone"));
+                }
+                Some(b'u') if matches!(letters.next(), Some(b'd' | b'D')) => {
+                    if letters.next().is_some_and(|digit| digit.is_ascii_hexdigit() && digit >= b'8') {
+                        let message = "kustomize and kubectl know no `\\u` escape for half a character";
+                        let help = "write the character itself, or its `\\U` escape of eight digits";
+                        return Err(self.unknown_escape(span, message, help));
                     }
                 }
                 Some(_) => {}
             }
         }
-        false
+        Ok(())
     }
 
-    fn surrogate_escape(&self, span: Span) -> Box<Diagnostic> {
-        Box::new(
-            Diagnostic::new(code!("yaml-syntax"), "kustomize and kubectl know no `\\u` escape for half a character")
-                .at(self.place(span), "")
-                .help("write the character itself, or its `\\U` escape of eight digits"),
-        )
+    fn unknown_escape(&self, span: Span, message: &str, help: &str) -> Box<Diagnostic> {
+        Box::new(Diagnostic::new(code!("yaml-syntax"), message).at(self.place(span), "").help(help))
     }
 
     fn first_line(&self, span: Span) -> &str {
@@ -821,6 +871,7 @@ mod tests {
         assert_eq!(findings("a: *b\n"), [found("yaml-syntax", &["*b"])]);
         assert_eq!(findings("a: &b [*b]\n"), [found("yaml-syntax", &["*b"])]);
         assert_eq!(findings(r#"a: "\ud83d\ude00""#), [found("yaml-syntax", &[r#""\ud83d\ude00""#])]);
+        assert_eq!(findings(r#"a: "\/""#), [found("yaml-syntax", &[r#""\/""#])]);
         assert_eq!(values(r#"a: "\\ud83d""#), [json!({"a": "\\ud83d"})]);
         assert_eq!(findings("a:\n\t- b\n").len(), 1);
     }

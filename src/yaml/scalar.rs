@@ -66,6 +66,24 @@ pub(crate) fn is_text(text: &str) -> bool {
     resolve(text) == Scalar::String
 }
 
+/// What kubectl reads, and whatever else reads YAML with sigs.k8s.io/yaml: `yes` is a boolean, a date is a text.
+pub(super) fn resolve_for_kubectl(text: &str) -> Scalar {
+    match text {
+        "y" | "Y" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" => return Scalar::Bool(true),
+        "n" | "N" | "no" | "No" | "NO" | "off" | "Off" | "OFF" => return Scalar::Bool(false),
+        _ => {}
+    }
+    let only_kustomize = |number: &Number| {
+        let plain = text.replace('_', "");
+        go_integer(&plain).is_none() && !plain.starts_with("0b") && !number.is_f64()
+    };
+    match resolve(text) {
+        Scalar::Int(number) if only_kustomize(&number) => Scalar::String,
+        Scalar::Time(_) => Scalar::String,
+        other => other,
+    }
+}
+
 /// A Go integer: decimal, `0x`, `0b`, `0o` or a leading zero, signed, up to 64 bits.
 fn integer(plain: &str) -> Option<Number> {
     go_integer(plain).or_else(|| {
