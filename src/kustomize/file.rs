@@ -186,7 +186,11 @@ impl<'n> Kustomization<'n> {
         if let Some(fault) = file.faults().next() {
             return Err(Stop::Fails(Box::new(fault.clone())));
         }
-        match file.documents().next() {
+        let document = file.yaml.iter().flat_map(|reading| &reading.documents).next();
+        if let Some(place) = document.and_then(|document| document.keys_that_are_no_texts().next()) {
+            return Err(malformed("this key is no text".to_owned(), Some(place)));
+        }
+        match document.map(|document| &document.root) {
             Some(root) => Kustomization::new(root, path),
             None => Err(malformed(format!("`{path}` is empty"), None)),
         }
