@@ -240,11 +240,8 @@ impl Repository {
         // Largest first, dealt out in turn: no thread waits long for another.
         work.sort_by_key(|(_, source)| std::cmp::Reverse(sources.get(*source).text.len()));
         let threads = thread::available_parallelism().map_or(1, usize::from).min(8).min(work.len().max(1));
-        let read = |(path, source): &(&String, SourceId)| {
-            // Its own file kustomize reads as kubectl reads a manifest.
-            let read = if is_kustomization(path) { yaml::read_for_kubectl } else { yaml::read };
-            ((*path).clone(), read(*source, &sources.get(*source).text))
-        };
+        let read =
+            |(path, source): &(&String, SourceId)| ((*path).clone(), yaml::read(*source, &sources.get(*source).text));
         let readings: Vec<(String, yaml::Reading)> = thread::scope(|scope| {
             let parts: Vec<_> = (0..threads)
                 .map(|first| {
@@ -291,7 +288,8 @@ impl Repository {
     }
 
     fn kustomization_documents(&self) -> impl Iterator<Item = (String, &Node)> {
-        self.files().filter(|(path, _)| is_kustomization(path)).flat_map(|(path, file)| {
+        let is_one = |path: &str| KUSTOMIZATIONS.contains(&path.rsplit('/').next().unwrap_or(path));
+        self.files().filter(move |(path, _)| is_one(path)).flat_map(|(path, file)| {
             let folder = parent(path).to_owned();
             file.documents().map(move |document| (folder.clone(), document))
         })
@@ -316,10 +314,6 @@ fn unreadable(source: SourceId, path: &str, reason: &str) -> Diagnostic {
 
 fn is_text(path: &str) -> bool {
     TEXTS.iter().any(|ending| path.ends_with(ending)) || KUSTOMIZATIONS.iter().any(|name| path.ends_with(name))
-}
-
-fn is_kustomization(path: &str) -> bool {
-    KUSTOMIZATIONS.contains(&path.rsplit('/').next().unwrap_or(path))
 }
 
 fn is_yaml(path: &str) -> bool {

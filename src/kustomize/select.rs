@@ -307,7 +307,6 @@ impl Words {
                     }
                     wants = true;
                 }
-                Some(Word::Sign(")")) if values.is_empty() => return Err("the list of values is empty".into()),
                 Some(Word::Sign(")")) => {
                     if wants {
                         values.push(String::new());

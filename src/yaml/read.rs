@@ -302,8 +302,10 @@ impl<'t> Reader<'t> {
                 map.entries[first] = Entry { key, key_place, value };
                 return;
             }
-            let first = map.entries[first].key_place;
-            self.diagnostics.push(key_twice(&key, key_place, first));
+            let first = &mut map.entries[first];
+            self.diagnostics.push(key_twice(&key, key_place, first.key_place));
+            // As kubectl reads it, and kustomize its own files.
+            first.value = value;
             return;
         }
         map.index.insert(key.clone(), map.entries.len());
@@ -839,7 +841,7 @@ mod tests {
         assert_eq!(findings("{1: a, \"1\": b}"), [found("key-twice", &["\"1\"", "1"])]);
         assert_eq!(findings("{<<: {a: 1}, <<: {b: 1}}"), [found("key-twice", &["<<", "<<"])]);
         let (_, reading) = reading("a: 1\na: 2\n");
-        assert_eq!(reading.documents[0].root.to_json(), json!({"a": 1}));
+        assert_eq!(reading.documents[0].root.to_json(), json!({"a": 2}));
     }
 
     #[test]

@@ -79,6 +79,11 @@ pub(super) fn resolve_for_kubectl(text: &str) -> Scalar {
     }
 }
 
+/// Whether kustomize takes a plain scalar for the text it is.
+pub(crate) fn is_text(text: &str) -> bool {
+    resolve(text) == Scalar::String
+}
+
 /// A Go integer: decimal, `0x`, `0b`, `0o` or a leading zero, signed, up to 64 bits.
 fn integer(plain: &str) -> Option<Number> {
     go_integer(plain).or_else(|| {

@@ -9,7 +9,8 @@ use super::lists::{Field, Schema};
 use crate::{
     kustomize::{Stop, edit, fails},
     node::{Entry, Kind, Node},
-    source::Place,
+    source::{Place, Sources},
+    yaml,
 };
 
 /// The key that says what to do instead of merging.
@@ -23,8 +24,31 @@ enum Directive {
 }
 
 /// Merges a patch into an object; false where nothing is left of it.
-pub(in crate::kustomize) fn merge(object: &mut Node, patch: &Node) -> Result<bool, Stop> {
-    merge_value(object, patch, Field { schema: Schema::Unknown, keys: None })
+pub(super) fn merge(object: &mut Node, patch: &Node, sources: &Sources) -> Result<bool, Stop> {
+    // kustomize forgets to put the replacement of a whole object in its place.
+    if map_directive(patch)? == Directive::Replace {
+        return Ok(true);
+    }
+    Merge { sources }.value(object, patch, Field { schema: Schema::Unknown, keys: None })
+}
+
+/// The text of a scalar to the letter, where it stands in a source; otherwise as [`raw`] gives it.
+pub(super) fn written<'n>(node: &'n Node, sources: &'n Sources) -> Cow<'n, str> {
+    let text = sources.text(node.place);
+    let agrees = match &node.kind {
+        Kind::Null => matches!(text, "" | "~" | "null" | "Null" | "NULL"),
+        Kind::Bool(flag) => text.eq_ignore_ascii_case(if *flag { "true" } else { "false" }),
+        Kind::Number(number) => text.parse::<f64>().is_ok_and(|value| number.as_f64() == Some(value)),
+        _ => false,
+    };
+    if agrees { Cow::Borrowed(text) } else { raw(node) }
+}
+
+/// Whether a text is written in quotes or as a block. kustomize keeps the quotes of a value that a patch changes, so that whatever
+/// the patch has becomes a text.
+fn is_quoted(node: &Node, sources: &Sources) -> bool {
+    let Kind::String(text) = &node.kind else { return false };
+    sources.text(node.place).starts_with(['"', '\'', '|', '>']) || !yaml::is_text(text)
 }
 
 /// The text of a scalar as it is written; empty for everything else.
@@ -70,7 +94,7 @@ fn list_directive(items: &[Node]) -> Result<Option<(Directive, String)>, Stop> {
 
 /// Takes the items out that only said what to do with their list.
 fn without_directive(items: Vec<Node>, word: &str) -> Result<Vec<Node>, Stop> {
-    let mut list = Keyed { nodes: items, element: Schema::Unknown };
+    let mut list = Keyed { nodes: items, element: Schema::Unknown, with: None };
     let every = (0..list.nodes.len()).collect();
     let kept = list.set_element(every, None, &[DIRECTIVE], &[word.to_owned()])?;
     Ok(list.take(&kept))
@@ -111,7 +135,7 @@ fn settled_list(mut items: Vec<Node>, keys: &[&str], element: Schema) -> Result<
         items.iter_mut().try_for_each(|item| settle(item, field))?;
         return Ok(items);
     }
-    Keyed { nodes: items, element }.merge(None, keys)
+    Keyed { nodes: items, element, with: None }.merge(None, keys)
 }
 
 /// Whether every item has all keys, or the first alone where none has another, and no two the same.
@@ -152,7 +176,7 @@ fn adopt(node: &mut Node, field: Field, first: bool) -> Result<bool, Stop> {
                 Some((_, word)) => without_directive(items, &word)?,
                 None => items,
             };
-            let items = Keyed { nodes: items, element: field.schema }.merge(Some(Patch::Itself), keys)?;
+            let items = Keyed { nodes: items, element: field.schema, with: None }.merge(Some(Patch::Itself), keys)?;
             node.kind = Kind::List(items);
         }
         _ => {}
@@ -176,102 +200,116 @@ fn adopt_fields(map: &mut Node, schema: Schema) -> Result<(), Stop> {
     Ok(())
 }
 
-/// Merges a value of the patch into one of the object; false where nothing is left of it.
-fn merge_value(own: &mut Node, patch: &Node, field: Field) -> Result<bool, Stop> {
-    if edit::is_null(patch) {
-        return Ok(false);
-    }
-    if edit::is_null(own) {
-        *own = patch.clone();
-        return adopt(own, field, true);
-    }
-    match (&own.kind, &patch.kind) {
-        (Kind::Map(_), Kind::Map(_)) => match map_directive(patch)? {
-            Directive::Delete => Ok(false),
-            Directive::Replace => {
+/// The merging itself.
+#[derive(Clone, Copy)]
+struct Merge<'s> {
+    sources: &'s Sources,
+}
+
+impl Merge<'_> {
+    /// Merges a value of the patch into one of the object; false where nothing is left of it.
+    fn value(self, own: &mut Node, patch: &Node, field: Field) -> Result<bool, Stop> {
+        if edit::is_null(patch) {
+            return Ok(false);
+        }
+        if edit::is_null(own) {
+            *own = patch.clone();
+            return adopt(own, field, true);
+        }
+        match (&own.kind, &patch.kind) {
+            (Kind::Map(_), Kind::Map(_)) => match map_directive(patch)? {
+                Directive::Delete => Ok(false),
+                Directive::Replace => {
+                    *own = patch.clone();
+                    own.remove(DIRECTIVE);
+                    adopt_fields(own, field.schema)?;
+                    Ok(true)
+                }
+                Directive::Merge => self.fields(own, patch, field.schema).map(|()| true),
+            },
+            (Kind::List(_), Kind::List(items)) => self.list(own, patch, items, field),
+            (Kind::Map(_) | Kind::List(_), _) | (_, Kind::Map(_) | Kind::List(_)) => {
+                let name = |node: &Node| match node.kind {
+                    Kind::Map(_) => "a map",
+                    Kind::List(_) => "a list",
+                    _ => "a scalar",
+                };
+                let message = format!("a patch has {} where the object has {}", name(patch), name(own));
+                Err(match fails(message, patch.place) {
+                    Stop::Fails(diagnostic) => Stop::Fails(Box::new(diagnostic.at(own.place, "in the object"))),
+                    refused @ Stop::Refused(_) => refused,
+                })
+            }
+            _ => {
+                let quoted = is_quoted(own, self.sources);
                 *own = patch.clone();
-                own.remove(DIRECTIVE);
-                adopt_fields(own, field.schema)?;
+                if quoted && !matches!(patch.kind, Kind::String(_)) {
+                    own.kind = Kind::String(written(patch, self.sources).into_owned());
+                }
                 Ok(true)
             }
-            Directive::Merge => merge_fields(own, patch, field.schema).map(|()| true),
-        },
-        (Kind::List(_), Kind::List(items)) => merge_list(own, patch, items, field),
-        (Kind::Map(_) | Kind::List(_), _) | (_, Kind::Map(_) | Kind::List(_)) => {
-            let name = |node: &Node| match node.kind {
-                Kind::Map(_) => "a map",
-                Kind::List(_) => "a list",
-                _ => "a scalar",
+        }
+    }
+
+    fn fields(self, own: &mut Node, patch: &Node, schema: Schema) -> Result<(), Stop> {
+        let schema = schema.or_of(own).or_of(patch);
+        let entries = own.entries_mut().expect("the caller has a map");
+        let mut gone: Vec<String> = Vec::new();
+        for (key, value) in entries.values_mut() {
+            let field = schema.field(key);
+            let stays = match patch.get(key).filter(|_| key != DIRECTIVE) {
+                Some(patch) => self.value(value, patch, field)?,
+                None if edit::is_null(value) => is_written(value),
+                None => settle(value, field).map(|()| true)?,
             };
-            let message = format!("a patch has {} where the object has {}", name(patch), name(own));
-            Err(match fails(message, patch.place) {
-                Stop::Fails(diagnostic) => Stop::Fails(Box::new(diagnostic.at(own.place, "in the object"))),
-                refused @ Stop::Refused(_) => refused,
-            })
-        }
-        _ => {
-            *own = patch.clone();
-            Ok(true)
-        }
-    }
-}
-
-fn merge_fields(own: &mut Node, patch: &Node, schema: Schema) -> Result<(), Stop> {
-    let schema = schema.or_of(own).or_of(patch);
-    let entries = own.entries_mut().expect("the caller has a map");
-    let mut gone: Vec<String> = Vec::new();
-    for (key, value) in entries.values_mut() {
-        let field = schema.field(key);
-        let stays = match patch.get(key).filter(|_| key != DIRECTIVE) {
-            Some(patch) => merge_value(value, patch, field)?,
-            None if edit::is_null(value) => is_written(value),
-            None => settle(value, field).map(|()| true)?,
-        };
-        if !stays {
-            gone.push(key.to_owned());
-        }
-    }
-    let mut added: Vec<Entry> = Vec::new();
-    for entry in patch.entries() {
-        if entry.key == DIRECTIVE || entries.iter().any(|own| own.key == entry.key) {
-            continue;
-        }
-        let mut value = entry.value.clone();
-        if adopt(&mut value, schema.field(&entry.key), true)? {
-            added.push(Entry { key: entry.key.clone(), key_place: entry.key_place, value });
-        }
-    }
-    if !gone.is_empty() {
-        entries.retain(|entry| !gone.contains(&entry.key));
-    }
-    for entry in added {
-        entries.set(entry);
-    }
-    Ok(())
-}
-
-fn merge_list(own: &mut Node, patch: &Node, items: &[Node], field: Field) -> Result<bool, Stop> {
-    let Some(keys) = field.keys else {
-        *own = patch.clone();
-        return Ok(true);
-    };
-    let mut patch_items = items.to_vec();
-    if let Some((directive, word)) = list_directive(items)? {
-        match directive {
-            Directive::Delete => return Ok(false),
-            Directive::Replace => {
-                let items = without_directive(patch_items, &word)?;
-                let items = Keyed { nodes: items, element: field.schema }.merge(Some(Patch::Itself), keys)?;
-                *own = Node { place: patch.place, kind: Kind::List(items) };
-                return Ok(true);
+            if !stays {
+                gone.push(key.to_owned());
             }
-            Directive::Merge => patch_items = without_directive(patch_items, &word)?,
         }
+        let mut added: Vec<Entry> = Vec::new();
+        for entry in patch.entries() {
+            if entry.key == DIRECTIVE || entries.iter().any(|own| own.key == entry.key) {
+                continue;
+            }
+            let mut value = entry.value.clone();
+            if adopt(&mut value, schema.field(&entry.key), true)? {
+                added.push(Entry { key: entry.key.clone(), key_place: entry.key_place, value });
+            }
+        }
+        if !gone.is_empty() {
+            entries.retain(|entry| !gone.contains(&entry.key));
+        }
+        for entry in added {
+            entries.set(entry);
+        }
+        Ok(())
     }
-    let items = std::mem::take(own.items_mut().expect("the caller has a list"));
-    let items = Keyed { nodes: items, element: field.schema }.merge(Some(Patch::Items(patch_items)), keys)?;
-    own.kind = Kind::List(items);
-    Ok(true)
+
+    fn list(self, own: &mut Node, patch: &Node, items: &[Node], field: Field) -> Result<bool, Stop> {
+        let Some(keys) = field.keys else {
+            *own = patch.clone();
+            return Ok(true);
+        };
+        let mut patch_items = items.to_vec();
+        if let Some((directive, word)) = list_directive(items)? {
+            match directive {
+                Directive::Delete => return Ok(false),
+                Directive::Replace => {
+                    let items = without_directive(patch_items, &word)?;
+                    let items =
+                        Keyed { nodes: items, element: field.schema, with: None }.merge(Some(Patch::Itself), keys)?;
+                    *own = Node { place: patch.place, kind: Kind::List(items) };
+                    return Ok(true);
+                }
+                Directive::Merge => patch_items = without_directive(patch_items, &word)?,
+            }
+        }
+        let items = std::mem::take(own.items_mut().expect("the caller has a list"));
+        let items = Keyed { nodes: items, element: field.schema, with: Some(self) }
+            .merge(Some(Patch::Items(patch_items)), keys)?;
+        own.kind = Kind::List(items);
+        Ok(true)
+    }
 }
 
 /// What a list is merged with.
@@ -283,12 +321,14 @@ enum Patch {
 
 /// A list that is merged by keys. Items are named by their place in `nodes`, since kustomize goes on changing an item that stands in
 /// several lists at once.
-struct Keyed {
+struct Keyed<'s> {
     nodes: Vec<Node>,
     element: Schema,
+    /// How items of the patch are merged into others; none where there are no others.
+    with: Option<Merge<'s>>,
 }
 
-impl Keyed {
+impl Keyed<'_> {
     /// The items of the patch first, then what else there is.
     fn merge(mut self, patch: Option<Patch>, keys: &[&str]) -> Result<Vec<Node>, Stop> {
         let mut own: Vec<usize> = (0..self.nodes.len()).collect();
@@ -399,7 +439,8 @@ impl Keyed {
                 } else {
                     let null = Node { place: self.nodes[own].place, kind: Kind::Null };
                     let mut node = std::mem::replace(&mut self.nodes[own], null);
-                    let stays = merge_value(&mut node, &self.nodes[patch], field);
+                    let with = self.with.expect("only a patch brings other items");
+                    let stays = with.value(&mut node, &self.nodes[patch], field);
                     self.nodes[own] = node;
                     self.nodes[patch].remove(DIRECTIVE);
                     (own, stays?)

@@ -5,7 +5,7 @@ mod json;
 mod lists;
 mod merge;
 
-use std::collections::HashSet;
+use std::{borrow::Cow, collections::HashSet};
 
 use self::json::Operation;
 use super::{
@@ -13,14 +13,14 @@ use super::{
     accumulate::{Builder, missing},
     edit, fails,
     file::Kustomization,
-    fold, load, refused, remote,
+    fold, kubectl, load, refused, remote,
     select::Selector,
 };
 use crate::{
     node::{Kind, Node},
     repository::resolve,
     source::{Place, Sources},
-    yaml::{Ambiguous, Document, Reading},
+    yaml::{Document, Reading},
 };
 
 /// A patch, read and ready.
@@ -165,7 +165,7 @@ fn patch(builder: &mut Builder<'_>, folder: &str, entry: &Node) -> Result<Patch,
         if documents.len() > 1 {
             return Err(fails("a patch of several objects has a `target`, which only one may have", text.place));
         }
-        documents.iter_mut().for_each(write_out_metadata);
+        documents.iter_mut().for_each(|document| write_out_metadata(document, &builder.repository.sources));
     }
     Ok(patch)
 }
@@ -201,57 +201,32 @@ fn operations(text: &Text, sources: &Sources) -> Result<Vec<Operation>, Stop> {
         return Err(Stop::Fails(Box::new(fault.clone())));
     }
     let Some(Document { root, ambiguous }) = text.reading.documents.first() else { return Ok(Vec::new()) };
+    let root = if text.text.starts_with('[') { Cow::Borrowed(root) } else { kubectl::reading(root, ambiguous) };
     let Kind::List(items) = &root.kind else { return Err(no_steps(root.place)) };
     let mut steps = items.clone();
     if let Some(step) = steps.iter().find(|step| !matches!(step.kind, Kind::Map(_) | Kind::Null)) {
         return Err(no_steps(step.place));
     }
-    let differing: Vec<&Ambiguous> = ambiguous.iter().filter(|one| for_kubectl(one).is_some()).collect();
-    if !differing.is_empty() && !text.text.starts_with('[') {
-        steps.iter_mut().for_each(|step| read_as_kubectl(step, &differing));
-    }
     steps.iter_mut().for_each(|step| fold::forget(step, sources));
     Ok(steps.iter().map(Operation::read).collect())
 }
 
-/// What kubectl, and kustomize for JSON patches, takes a scalar for that kustomize reads otherwise elsewhere.
-fn for_kubectl(scalar: &Ambiguous) -> Option<Kind> {
-    if scalar.readings.starts_with("a boolean for kubectl") {
-        return Some(Kind::Bool(scalar.text.starts_with(['y', 'Y']) || scalar.text.eq_ignore_ascii_case("on")));
-    }
-    let text = ["a string for kubectl, a time", "a string for kubectl, a number"];
-    text.iter().any(|text| scalar.readings.starts_with(text)).then(|| Kind::String(scalar.text.clone()))
-}
-
-fn read_as_kubectl(node: &mut Node, differing: &[&Ambiguous]) {
-    if let Some(kind) = differing.iter().find(|one| one.place == node.place).and_then(|one| for_kubectl(one))
-        && !matches!(node.kind, Kind::Map(_) | Kind::List(_))
-    {
-        node.kind = kind;
-    }
-    match &mut node.kind {
-        Kind::List(items) => items.iter_mut().for_each(|item| read_as_kubectl(item, differing)),
-        Kind::Map(entries) => entries.values_mut().for_each(|(_, value)| read_as_kubectl(value, differing)),
-        _ => {}
-    }
-}
-
 /// Labels and annotations of a patch with a target are texts to kustomize, even where they are null to delete something.
-fn write_out_metadata(patch: &mut Node) {
+fn write_out_metadata(patch: &mut Node, sources: &Sources) {
     for field in ["labels", "annotations"] {
-        write_out(patch, field);
+        write_out(patch, field, sources);
     }
 }
 
 /// Makes texts of all values of a map of `metadata`, which goes away where it is empty.
-fn write_out(object: &mut Node, field: &str) {
+fn write_out(object: &mut Node, field: &str, sources: &Sources) {
     let Some(metadata) = object.get_mut("metadata") else { return };
     let Some(map) = metadata.get_mut(field) else { return };
     match &mut map.kind {
         Kind::Map(entries) if !entries.is_empty() => {
             for (_, value) in entries.values_mut() {
                 if !matches!(value.kind, Kind::String(_)) {
-                    value.kind = Kind::String(merge::raw(value).into_owned());
+                    value.kind = Kind::String(merge::written(value, sources).into_owned());
                 }
             }
         }
@@ -270,10 +245,10 @@ impl Patch {
     fn apply(&self, resources: &mut Vec<Resource>, sources: &Sources) -> Result<(), Stop> {
         match (&self.content, &self.target) {
             (Content::Merge(documents), None) => {
-                documents.iter().try_for_each(|document| self.merge_into_own(resources, document))
+                documents.iter().try_for_each(|document| self.merge_into_own(resources, document, sources))
             }
             (Content::Merge(documents), Some(target)) => match documents.first() {
-                Some(document) => self.merge_into_all(resources, document, target),
+                Some(document) => self.merge_into_all(resources, document, target, sources),
                 None => Ok(()),
             },
             (Content::Json(_), None) => Err(fails("a JSON patch needs a `target`", self.place)),
@@ -285,7 +260,7 @@ impl Patch {
     }
 
     /// Merges a document into the object it names.
-    fn merge_into_own(&self, resources: &mut Vec<Resource>, document: &Node) -> Result<(), Stop> {
+    fn merge_into_own(&self, resources: &mut Vec<Resource>, document: &Node, sources: &Sources) -> Result<(), Stop> {
         let wanted = Resource::new(document.clone()).id();
         let is_meant = |resource: &Resource| {
             let now = resource.identity();
@@ -296,7 +271,7 @@ impl Patch {
         let (first, second) = (found.next(), found.next());
         match (first, second) {
             (Some(first), None) => {
-                if !self.merge(&mut resources[first], document)? {
+                if !self.merge(&mut resources[first], document, sources)? {
                     resources.remove(first);
                 }
                 Ok(())
@@ -310,14 +285,20 @@ impl Patch {
         }
     }
 
-    fn merge_into_all(&self, resources: &mut Vec<Resource>, document: &Node, target: &Selector) -> Result<(), Stop> {
+    fn merge_into_all(
+        &self,
+        resources: &mut Vec<Resource>,
+        document: &Node,
+        target: &Selector,
+        sources: &Sources,
+    ) -> Result<(), Stop> {
         let mut gone = Vec::new();
         for (at, resource) in resources.iter_mut().enumerate() {
             if !target.picks(resource) {
                 continue;
             }
             let api_version = resource.object.get("apiVersion").cloned();
-            if !self.merge(resource, document)? {
+            if !self.merge(resource, document, sources)? {
                 gone.push(at);
             } else if let Some(api_version) = api_version
                 && resource.object.get("apiVersion").is_none_or(|own| own.kind != api_version.kind)
@@ -347,7 +328,7 @@ impl Patch {
     }
 
     /// Merges a document into an object; false where that deletes it.
-    fn merge(&self, resource: &mut Resource, document: &Node) -> Result<bool, Stop> {
+    fn merge(&self, resource: &mut Resource, document: &Node, sources: &Sources) -> Result<bool, Stop> {
         if self.allow_name_change || self.allow_kind_change {
             resource.remember();
         }
@@ -355,7 +336,7 @@ impl Patch {
         let kind = object.get("kind").cloned();
         let name = object.at(["metadata", "name"]).cloned();
         let namespace = object.at(["metadata", "namespace"]).cloned();
-        if !merge::merge(object, document)? || load::is_empty(object) {
+        if !merge::merge(object, document, sources)? || load::is_empty(object) {
             return Ok(false);
         }
         if !self.allow_kind_change {
@@ -382,7 +363,7 @@ impl Patch {
             edit::map_at(object, &["metadata", "annotations"], self.place);
         }
         json::apply(object, operations)?;
-        write_out(object, "annotations");
+        write_out(object, "annotations", sources);
         Ok(())
     }
 }
