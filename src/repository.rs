@@ -26,6 +26,8 @@ const TEXTS: &[&str] = &[
     ".tofu",
     ".tf.json",
     ".tfvars",
+    ".tftpl",
+    ".tpl",
     ".md",
     ".sh",
     ".toml",

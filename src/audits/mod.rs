@@ -17,4 +17,9 @@ macro_rules! audits {
     };
 }
 
-audits! {}
+audits! {
+    order,
+    ownership,
+}
+
+pub use ownership::owner;

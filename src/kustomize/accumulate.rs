@@ -7,13 +7,13 @@ use std::{
 
 use super::{
     Resource, Stop,
-    field_specs::DEFAULTS,
+    configuration::Configured,
     file::{Kustomization, malformed, shown},
-    finish,
+    finish, fold,
     generate::{self, Generated},
     load,
     names::{self, End, Namespacing, Subjects},
-    references, refused, remote,
+    patch, references, refused, remote,
 };
 use crate::{
     code,
@@ -24,15 +24,11 @@ use crate::{
 };
 
 /// Fields that are not done yet, and refused where they say anything.
-const REFUSED: [&str; 18] = [
-    "configurations",
+const REFUSED: [&str; 14] = [
     "crds",
     "generators",
     "transformers",
     "validators",
-    "patches",
-    "patchesStrategicMerge",
-    "patchesJson6902",
     "labels",
     "commonLabels",
     "commonAnnotations",
@@ -57,6 +53,8 @@ pub(super) struct Builder<'r> {
 #[derive(Default)]
 pub(super) struct Accumulator {
     pub resources: Vec<Resource>,
+    /// The fields that transformers touch.
+    pub configured: Configured,
     /// Where objects are, by the hash of their ids; None once ids may have changed.
     index: Option<HashMap<u64, Vec<usize>>>,
     hasher: RandomState,
@@ -125,15 +123,16 @@ impl<'r> Builder<'r> {
             }
             None => Kustomization::of_folder(repository, folder)?,
         };
-        let mut resources = self.target(folder, &kustomization, Accumulator::default())?.resources;
+        let Accumulator { mut resources, configured, .. } =
+            self.target(folder, &kustomization, Accumulator::default())?;
         generate::add_hashes(&mut resources);
-        references::follow(&mut resources, None)?;
+        references::follow(&mut resources, configured.own().map(|own| &own.name_reference[..]))?;
         let sources = &self.repository.sources;
         finish::drop_local(&mut resources, sources)?;
         finish::sort(&mut resources, &kustomization)?;
         for resource in &mut resources {
             finish::tidy_annotations(&mut resource.object, sources);
-            finish::refold(&mut resource.object, sources);
+            fold::settle(&mut resource.object, sources);
         }
         Ok(resources)
     }
@@ -157,6 +156,8 @@ impl<'r> Builder<'r> {
                 return Err(refused(format!("`{field}`"), value.place));
             }
         }
+        let configured = Configured::read(self, folder, kustomization.list("configurations"))?;
+        all.configured.merge(configured, kustomization.place())?;
         for what in [Generated::ConfigMap, Generated::Secret] {
             for entry in kustomization.list(what.field()) {
                 let made = generate::generate(self, folder, what, entry, kustomization)?;
@@ -166,11 +167,39 @@ impl<'r> Builder<'r> {
         for path in kustomization.list("components") {
             all = self.component(folder, path, all)?;
         }
-        if all.resources.len() > 0 {
-            transform(kustomization, all.changing())?;
-        }
+        self.transform(folder, kustomization, &mut all)?;
         self.stack.pop();
         Ok(all)
+    }
+
+    /// Changes the objects as a kustomization says, in kustomize's order.
+    fn transform(
+        &mut self,
+        folder: &str,
+        kustomization: &Kustomization<'_>,
+        all: &mut Accumulator,
+    ) -> Result<(), Stop> {
+        all.index = None;
+        let Accumulator { resources, configured, .. } = all;
+        let fields = configured.get();
+        let patches = patch::patches(self, folder, kustomization)?;
+        let json_patches = patch::json_patches(self, folder, kustomization)?;
+        patch::apply(resources, &patches, &self.repository.sources)?;
+        if let Some(namespace) = kustomization.get("namespace").filter(|namespace| namespace.as_str() != Some("")) {
+            let namespacing =
+                Namespacing { namespace, fields: &fields.namespace, subjects: Subjects::Default, unset_only: false };
+            namespacing.apply(resources)?;
+        }
+        for (end, field, fields) in
+            [(End::Prefix, "namePrefix", &fields.name_prefix), (End::Suffix, "nameSuffix", &fields.name_suffix)]
+        {
+            let text = kustomization.text(field);
+            if !text.is_empty() {
+                names::extend(resources, end, text, fields)?;
+            }
+        }
+        patch::apply(resources, &json_patches, &self.repository.sources)?;
+        Ok(())
     }
 
     /// Adds what one line of `resources` leads to: a file, or a folder with a kustomization.
@@ -191,7 +220,8 @@ impl<'r> Builder<'r> {
             return Err(malformed(message, Some(line.place)));
         }
         let inner = self.target(&below, &kustomization, Accumulator::default())?;
-        all.append(inner.resources)
+        all.append(inner.resources)?;
+        all.configured.merge(inner.configured, line.place)
     }
 
     fn component(&mut self, folder: &str, line: &Node, all: Accumulator) -> Result<Accumulator, Stop> {
@@ -204,6 +234,7 @@ impl<'r> Builder<'r> {
         let inner = self.target(&below, &kustomization, all)?;
         let mut all = Accumulator::default();
         all.append(inner.resources)?;
+        all.configured = inner.configured;
         Ok(all)
     }
 
@@ -226,24 +257,6 @@ impl<'r> Builder<'r> {
         self.reads.insert(path);
         Ok((Kustomization::of_folder(self.repository, &target)?, target))
     }
-}
-
-/// Changes the objects as a kustomization says, in kustomize's order.
-fn transform(kustomization: &Kustomization<'_>, resources: &mut Vec<Resource>) -> Result<(), Stop> {
-    if let Some(namespace) = kustomization.get("namespace").filter(|namespace| namespace.as_str() != Some("")) {
-        let fields = &DEFAULTS.namespace;
-        let namespacing = Namespacing { namespace, fields, subjects: Subjects::Default, unset_only: false };
-        namespacing.apply(resources)?;
-    }
-    for (end, field, fields) in
-        [(End::Prefix, "namePrefix", &DEFAULTS.name_prefix), (End::Suffix, "nameSuffix", &DEFAULTS.name_suffix)]
-    {
-        let text = kustomization.text(field);
-        if !text.is_empty() {
-            names::extend(resources, end, text, fields)?;
-        }
-    }
-    Ok(())
 }
 
 /// What a kustomization names is not there.

@@ -143,6 +143,23 @@ static FIELDS: &[(&str, &Shape)] = &[
     ("validators", &TEXTS),
     ("buildMetadata", &TEXTS),
 ];
+/// A file of `configurations`.
+static CONFIGURATION: &[(&str, &Shape)] = &[
+    ("namePrefix", &FIELD_SPECS),
+    ("nameSuffix", &FIELD_SPECS),
+    ("namespace", &FIELD_SPECS),
+    ("commonLabels", &FIELD_SPECS),
+    ("labels", &FIELD_SPECS),
+    ("templateLabels", &FIELD_SPECS),
+    ("commonAnnotations", &FIELD_SPECS),
+    (
+        "nameReference",
+        &List(&Fields(&[("group", &Text), ("version", &Text), ("kind", &Text), ("fieldSpecs", &FIELD_SPECS)])),
+    ),
+    ("varReference", &FIELD_SPECS),
+    ("images", &FIELD_SPECS),
+    ("replicas", &FIELD_SPECS),
+];
 /// What a file without a `kind` is.
 const KUSTOMIZATION: &str = "Kustomization";
 
@@ -254,6 +271,18 @@ impl<'n> Kustomization<'n> {
             }
         }
     }
+}
+
+/// A file of `configurations`, as strictly checked as a kustomization.
+pub(super) fn checked_configuration(root: &Node) -> Result<Cow<'_, Node>, Stop> {
+    if !matches!(root.kind, Kind::Map(_)) {
+        return Err(malformed("a file of `configurations` is a map".to_owned(), Some(root.place)));
+    }
+    let mut exact = true;
+    for entry in root.entries() {
+        exact &= check_field(root, entry, CONFIGURATION)?;
+    }
+    Ok(if exact { Cow::Borrowed(root) } else { Cow::Owned(canonical_fields(root, CONFIGURATION)) })
 }
 
 /// A folder as people see it.

@@ -8,7 +8,7 @@ use crate::{
 
 /// The annotation of objects that are only there for kustomize.
 const LOCAL: &str = "config.kubernetes.io/local-config";
-const ORDER_FIRST: [&str; 22] = [
+pub(super) const ORDER_FIRST: [&str; 22] = [
     "Namespace",
     "ResourceQuota",
     "StorageClass",
@@ -32,7 +32,7 @@ const ORDER_FIRST: [&str; 22] = [
     "CronJob",
     "PodDisruptionBudget",
 ];
-const ORDER_LAST: [&str; 2] = ["MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"];
+pub(super) const ORDER_LAST: [&str; 2] = ["MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"];
 
 /// Leaves out what is marked as local.
 pub(super) fn drop_local(resources: &mut Vec<Resource>, sources: &Sources) -> Result<(), Stop> {
@@ -130,72 +130,16 @@ fn raw_text(node: &Node, sources: &Sources) -> String {
         Kind::Map(_) | Kind::List(_) => String::new(),
         Kind::Null | Kind::Bool(_) | Kind::Number(_) => {
             let text = &sources.get(node.place.source).text;
-            let written = text.get(node.place.span.range()).unwrap_or_default();
-            written.trim().to_owned()
-        }
-    }
-}
-
-/// Does to folded texts (`>`) what writing and reading them again does in kustomize.
-///
-/// Its writer decides by the first letter of the whole text whether to double a line break, so that a line that is indented more
-/// than the text, and the end of a text that keeps its line breaks, get one too many.
-pub(super) fn refold(node: &mut Node, sources: &Sources) {
-    match &mut node.kind {
-        Kind::Map(entries) => entries.values_mut().for_each(|(_, value)| refold(value, sources)),
-        Kind::List(items) => items.iter_mut().for_each(|item| refold(item, sources)),
-        Kind::String(text) => {
-            let inner = text.trim_end_matches('\n');
-            let matters = inner.contains('\n') || text.len() > inner.len() + 1;
-            if matters && is_folded(node.place, sources) && can_be_block(text) {
-                *text = refolded(text);
-            }
-        }
-        _ => {}
-    }
-}
-
-fn is_folded(place: crate::source::Place, sources: &Sources) -> bool {
-    sources.get(place.source).text.as_bytes().get(place.span.start as usize) == Some(&b'>')
-}
-
-/// Whether kustomize's writer takes a block for it at all; otherwise it takes quotes, which change nothing.
-fn can_be_block(text: &str) -> bool {
-    let printable = |letter: char| letter == '\n' || letter == '\t' || !letter.is_control() && letter != '\u{feff}';
-    !text.contains(" \n") && !text.ends_with(' ') && text.chars().all(printable)
-}
-
-fn refolded(text: &str) -> String {
-    let is_blank = |line: &str| line.starts_with([' ', '\t']);
-    let doubles = !text.trim_start_matches('\n').starts_with([' ', '\t']);
-    let content = text.trim_end_matches('\n');
-    let ends = text.len() - content.len();
-    let mut result = String::with_capacity(text.len() + 8);
-    // The lines, each with the number of line breaks before it.
-    let mut last: Option<&str> = None;
-    let mut breaks = 0;
-    for line in content.split('\n') {
-        if line.is_empty() {
-            breaks += 1;
-            continue;
-        }
-        match last {
-            None => (0..breaks).for_each(|_| result.push('\n')),
-            Some(before) => {
-                // `breaks` counts the empty lines between the two.
-                let written = breaks + 1 + usize::from(doubles && !is_blank(before));
-                let read = if is_blank(before) || is_blank(line) { written } else { written - 1 };
-                if read == 0 {
-                    result.push(' ');
+            let written = text.get(node.place.span.range()).unwrap_or_default().trim();
+            let is_it = match &node.kind {
+                Kind::Null => matches!(written, "" | "~" | "null" | "Null" | "NULL"),
+                Kind::Bool(flag) => written.eq_ignore_ascii_case(if *flag { "true" } else { "false" }),
+                _ => {
+                    written.starts_with(|first: char| first.is_ascii_digit() || "+-.".contains(first))
+                        && written.len() < 32
                 }
-                (0..read).for_each(|_| result.push('\n'));
-            }
+            };
+            if is_it { written.to_owned() } else { edit::scalar_text(node).unwrap_or_default() }
         }
-        result.push_str(line);
-        last = Some(line);
-        breaks = 0;
     }
-    let more = usize::from(ends > 1 && doubles && last.is_some_and(|line| !is_blank(line)));
-    (0..ends + more).for_each(|_| result.push('\n'));
-    result
 }

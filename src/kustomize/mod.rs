@@ -3,16 +3,20 @@
 //! Exact, or refused by name: what cannot be done as kustomize 5.8 does it is a [`Stop::Refused`], never a guess.
 
 mod accumulate;
+mod configuration;
 pub mod edit;
 pub mod field_specs;
 mod file;
 mod finish;
+mod fold;
 mod generate;
 mod id;
 mod load;
 mod names;
+mod patch;
 mod references;
 mod remote;
+mod select;
 
 use std::collections::BTreeSet;
 

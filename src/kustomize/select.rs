@@ -5,10 +5,7 @@ use std::borrow::Cow;
 use regex::Regex;
 
 use super::{Id, Resource, Stop, edit, fails};
-use crate::{
-    node::{Kind, Node},
-    source::Place,
-};
+use crate::{node::Node, source::Place};
 
 /// What objects are picked by; whatever is left out picks every object.
 #[derive(Clone, Debug)]
@@ -48,18 +45,9 @@ enum Operator {
     LessThan,
 }
 
-/// The keys of a selector.
-const KEYS: [&str; 7] = ["group", "version", "kind", "name", "namespace", "labelSelector", "annotationSelector"];
-
 impl Selector {
     /// Reads a selector, which is a map of texts.
     pub(super) fn read(node: &Node) -> Result<Selector, Stop> {
-        if let Some(entry) = node.entries().iter().find(|entry| !KEYS.contains(&entry.key.as_str())) {
-            return Err(fails(format!("`{}` is no key of a target", entry.key), entry.key_place));
-        }
-        if !matches!(node.kind, Kind::Map(_) | Kind::Null) {
-            return Err(fails("a target is a map", node.place));
-        }
         Ok(Selector {
             group: Pattern::read(node, "group")?,
             version: Pattern::read(node, "version")?,
@@ -138,7 +126,8 @@ impl Pattern {
     }
 
     fn new(text: &str, place: Place) -> Result<Pattern, Stop> {
-        let plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'/'));
+        let plain =
+            |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'/'));
         if text.is_empty() || text == ".*" {
             return Ok(Pattern::Any);
         }

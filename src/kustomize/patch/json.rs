@@ -158,9 +158,10 @@ fn find<'n>(object: &'n mut Node, path: &str) -> Option<(&'n mut Node, String)> 
     let mut key = steps.next()?;
     let mut node = object;
     for next in steps {
-        node = match &mut node.kind {
+        node = match node.kind {
             Kind::Map(_) => node.get_mut(&key)?,
-            Kind::List(items) => {
+            Kind::List(_) => {
+                let items = node.items_mut()?;
                 let at = index(&key, items.len())?;
                 items.get_mut(at)?
             }

@@ -28,7 +28,7 @@ pub(in crate::kustomize) fn merge(object: &mut Node, patch: &Node) -> Result<boo
 }
 
 /// The text of a scalar as it is written; empty for everything else.
-fn raw(node: &Node) -> Cow<'_, str> {
+pub(super) fn raw(node: &Node) -> Cow<'_, str> {
     match &node.kind {
         Kind::String(text) => Cow::Borrowed(text),
         Kind::Bool(true) => Cow::Borrowed("true"),
@@ -117,7 +117,8 @@ fn settled_list(mut items: Vec<Node>, keys: &[&str], element: Schema) -> Result<
 /// Whether every item has all keys, or the first alone where none has another, and no two the same.
 fn has_distinct_keys(items: &[Node], keys: &[&str]) -> bool {
     let Some((first, others)) = keys.split_first() else { return false };
-    let text = |item: &Node, key: &str| item.get(key).map(|value| raw(value).into_owned()).filter(|text| !text.is_empty());
+    let text =
+        |item: &Node, key: &str| item.get(key).map(|value| raw(value).into_owned()).filter(|text| !text.is_empty());
     let one = |item: &Node| text(item, first);
     if others.iter().any(|key| items.iter().any(|item| text(item, key).is_some())) {
         return false;
@@ -343,7 +344,11 @@ impl Keyed {
             let item = &self.nodes[*item];
             let value = |key: &&str| match *key {
                 "" => raw(item).into_owned(),
-                key => item.get(key).filter(|value| !edit::is_null(value)).map(|value| raw(value).into_owned()).unwrap_or_default(),
+                key => item
+                    .get(key)
+                    .filter(|value| !edit::is_null(value))
+                    .map(|value| raw(value).into_owned())
+                    .unwrap_or_default(),
             };
             let values = keys.iter().map(value).collect();
             if !all.contains(&values) {
@@ -383,7 +388,8 @@ impl Keyed {
             (None, Some(patch)) => (patch, adopt(&mut self.nodes[patch], field, true)?),
             (Some(own), Some(patch)) if own == patch => (own, adopt(&mut self.nodes[own], field, false)?),
             (Some(own), Some(patch)) => {
-                let maps = matches!(self.nodes[own].kind, Kind::Map(_)) && matches!(self.nodes[patch].kind, Kind::Map(_));
+                let maps =
+                    matches!(self.nodes[own].kind, Kind::Map(_)) && matches!(self.nodes[patch].kind, Kind::Map(_));
                 if !maps {
                     (patch, true)
                 } else if map_directive(&self.nodes[patch])? == Directive::Replace {

@@ -1,0 +1,147 @@
+//! YAML written inside a scalar of another file: its values keep the places they have in that file.
+
+use crate::{
+    node::{Kind, Node},
+    source::{Place, Sources, Span},
+    yaml::{self, Reading},
+};
+
+/// Reads the text of a scalar; `text` is what of it counts, without the white space around it.
+pub(super) fn read(sources: &Sources, scalar: &Node, text: &str) -> Reading {
+    let mut reading = yaml::read(scalar.place.source, text);
+    let whole = scalar.as_str().unwrap_or_default();
+    let skipped = whole.find(text).unwrap_or_default();
+    let lines = Lines::of(sources, scalar.place, whole);
+    let moved = |place: Place| Place { source: place.source, span: lines.place(place.span, skipped) };
+    for document in &mut reading.documents {
+        move_node(&mut document.root, &moved);
+        for ambiguous in &mut document.ambiguous {
+            ambiguous.place = moved(ambiguous.place);
+        }
+    }
+    for diagnostic in &mut reading.diagnostics {
+        for label in &mut diagnostic.labels {
+            label.place = moved(label.place);
+        }
+        diagnostic.edit = None;
+    }
+    reading
+}
+
+fn move_node(node: &mut Node, moved: &dyn Fn(Place) -> Place) {
+    node.place = moved(node.place);
+    match &mut node.kind {
+        Kind::List(items) => items.iter_mut().for_each(|item| move_node(item, moved)),
+        Kind::Map(entries) => {
+            let all = std::mem::take(entries);
+            *entries = all
+                .into_iter()
+                .map(|mut entry| {
+                    entry.key_place = moved(entry.key_place);
+                    move_node(&mut entry.value, moved);
+                    entry
+                })
+                .collect();
+        }
+        _ => {}
+    }
+}
+
+/// Where the lines of a scalar's text stand in the file.
+struct Lines {
+    scalar: Span,
+    /// Where a line begins: in the text, and in the file. Empty where the text is not written as it is.
+    starts: Vec<(usize, usize)>,
+}
+
+impl Lines {
+    fn of(sources: &Sources, place: Place, text: &str) -> Lines {
+        let written = sources.text(place);
+        let starts = if written.starts_with('|') {
+            Lines::block(written, text)
+        } else {
+            let quoted = written.trim_matches(['"', '\'']);
+            (quoted == text && !text.contains('\n')).then(|| vec![(0, (written.len() - quoted.len()) / 2)])
+        };
+        let from = place.span.start as usize;
+        let starts = starts.unwrap_or_default().into_iter().map(|(text, file)| (text, from + file)).collect();
+        Lines { scalar: place.span, starts }
+    }
+
+    /// The lines of a block scalar; None where one is not as the text has it.
+    fn block(written: &str, text: &str) -> Option<Vec<(usize, usize)>> {
+        let mut at = written.find('\n')? + 1;
+        let first = text.lines().position(|line| !line.is_empty())?;
+        let mut indent = None;
+        let mut starts = Vec::new();
+        let mut offset = 0;
+        for (number, line) in text.split_inclusive('\n').enumerate() {
+            let rest = written.get(at..)?;
+            let raw = rest.split_inclusive('\n').next().unwrap_or_default();
+            let bare = line.trim_end_matches(['\n', '\r']);
+            if number == first {
+                indent = Some(raw.find(bare)?);
+            }
+            let skip = indent.unwrap_or_default().min(raw.trim_end_matches(['\n', '\r']).len());
+            // The last line may have lost white space at its end.
+            if !bare.starts_with(raw.get(skip..)?.trim_end()) {
+                return None;
+            }
+            starts.push((offset, at + skip));
+            offset += line.len();
+            at += raw.len();
+        }
+        Some(starts)
+    }
+
+    /// A span of the text, as one of the file. What is written nowhere stays empty.
+    fn place(&self, span: Span, skipped: usize) -> Span {
+        if self.starts.is_empty() {
+            let empty = span.start == span.end;
+            return if empty { Span { start: self.scalar.start, end: self.scalar.start } } else { self.scalar };
+        }
+        let moved = |offset: usize| {
+            let line = self.starts.partition_point(|(text, _)| *text <= offset).saturating_sub(1);
+            let (text, file) = self.starts[line];
+            (file + offset - text).min(self.scalar.end as usize)
+        };
+        let range = span.range();
+        let start = moved(range.start + skipped);
+        // An end counts as on the line of what it ends.
+        let end = if range.is_empty() { start } else { moved(range.end - 1 + skipped) + 1 };
+        Span::new(start, end.max(start))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_have_their_place_in_the_file() {
+        for text in [
+            "patches:\n  - patch: |-\n      kind: A\n\n      spec:\n        name: wanted\n",
+            "patches:\n  - patch: |\n\n      # why\n      spec: {name: wanted}\n    target: {}\n",
+            "patches:\n  - patch: 'spec: {name: wanted}'\n",
+        ] {
+            let mut sources = Sources::default();
+            let source = sources.add("kustomization.yaml", text);
+            let root = yaml::read(source, text).documents.remove(0).root;
+            let scalar = root.pointer("/patches/0/patch").unwrap();
+            let reading = read(&sources, scalar, scalar.as_str().unwrap().trim());
+            let name = reading.documents[0].root.pointer("/spec/name").unwrap();
+            assert_eq!(sources.text(name.place), "wanted", "{text}");
+        }
+    }
+
+    #[test]
+    fn a_text_that_is_not_written_as_it_is_has_the_place_of_its_scalar() {
+        let text = "patch: \"spec:\\n  name: wanted\"\n";
+        let mut sources = Sources::default();
+        let source = sources.add("kustomization.yaml", text);
+        let root = yaml::read(source, text).documents.remove(0).root;
+        let scalar = root.get("patch").unwrap();
+        let reading = read(&sources, scalar, scalar.as_str().unwrap());
+        assert_eq!(reading.documents[0].root.pointer("/spec/name").unwrap().place, scalar.place);
+    }
+}

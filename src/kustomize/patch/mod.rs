@@ -1,0 +1,410 @@
+//! Patches: what a kustomization says is to be changed in objects that others wrote.
+
+mod inline;
+mod json;
+mod lists;
+mod merge;
+
+use std::collections::HashSet;
+
+use self::json::Operation;
+use super::{
+    Id, Resource, Stop,
+    accumulate::{Builder, missing},
+    edit, fails,
+    file::Kustomization,
+    fold, load, refused, remote,
+    select::Selector,
+};
+use crate::{
+    node::{Kind, Node},
+    repository::resolve,
+    source::{Place, Sources},
+    yaml::{Ambiguous, Document, Reading},
+};
+
+/// A patch, read and ready.
+#[derive(Clone, Debug)]
+pub(super) struct Patch {
+    content: Content,
+    target: Option<Selector>,
+    allow_name_change: bool,
+    allow_kind_change: bool,
+    /// Whether what a JSON patch changed was called before is kept; `patchesJson6902` forgets it.
+    remembers: bool,
+    place: Place,
+}
+
+#[derive(Clone, Debug)]
+enum Content {
+    /// Parts of objects to be merged into those.
+    Merge(Vec<Node>),
+    Json(Vec<Operation>),
+}
+
+/// What kustomize applies first: `patchesStrategicMerge`, then `patches`.
+pub(super) fn patches(
+    builder: &mut Builder<'_>,
+    folder: &str,
+    kustomization: &Kustomization<'_>,
+) -> Result<Vec<Patch>, Stop> {
+    let mut all = Vec::new();
+    let merges = kustomization.list("patchesStrategicMerge");
+    for line in merges {
+        let documents = merge_documents(builder, folder, line)?;
+        all.push(Patch::of(Content::Merge(documents), line.place));
+    }
+    if let Some(first) = merges.first()
+        && all.iter().all(|patch| matches!(&patch.content, Content::Merge(documents) if documents.is_empty()))
+    {
+        return Err(fails("the patches of `patchesStrategicMerge` are empty", first.place));
+    }
+    for entry in kustomization.list("patches") {
+        all.push(patch(builder, folder, entry)?);
+    }
+    Ok(all)
+}
+
+/// What kustomize applies once names, namespaces, labels and annotations are set: `patchesJson6902`.
+pub(super) fn json_patches(
+    builder: &mut Builder<'_>,
+    folder: &str,
+    kustomization: &Kustomization<'_>,
+) -> Result<Vec<Patch>, Stop> {
+    kustomization.list("patchesJson6902").iter().map(|entry| json_patch(builder, folder, entry)).collect()
+}
+
+impl Patch {
+    fn of(content: Content, place: Place) -> Patch {
+        Patch { content, target: None, allow_name_change: false, allow_kind_change: false, remembers: true, place }
+    }
+}
+
+/// A text of a patch: its documents, and itself.
+struct Text {
+    reading: Reading,
+    text: String,
+    place: Place,
+}
+
+/// The text of the file that `line` names.
+fn file(builder: &mut Builder<'_>, folder: &str, line: &Node) -> Result<Text, Stop> {
+    let path = line.as_str().unwrap_or_default();
+    if remote::is_url(path) {
+        return Err(refused(format!("the remote patch `{path}`"), line.place));
+    }
+    let repository = builder.repository;
+    let target = resolve(folder, path).filter(|target| repository.file(target).is_some());
+    let Some(target) = target else { return Err(missing(format!("`{path}` does not exist"), line.place)) };
+    let file = repository.file(&target).expect("it was just found");
+    let read = if let Some(fault) = &file.fault {
+        Err(Stop::Fails(Box::new(fault.clone())))
+    } else if let (Some(reading), Some(text)) = (&file.yaml, repository.text(&target)) {
+        Ok(Text { reading: reading.clone(), text: text.to_owned(), place: line.place })
+    } else {
+        Err(refused(format!("the patch `{path}`, which is not read as YAML"), line.place))
+    };
+    builder.reads.insert(target);
+    read
+}
+
+/// What a line of `patchesStrategicMerge` is: patches themselves, or the file of some.
+fn merge_documents(builder: &mut Builder<'_>, folder: &str, line: &Node) -> Result<Vec<Node>, Stop> {
+    let text = line.as_str().unwrap_or_default();
+    let reading = inline::read(&builder.repository.sources, line, text);
+    if let Ok(documents) = objects(&reading) {
+        return Ok(documents);
+    }
+    objects(&file(builder, folder, line)?.reading)
+}
+
+fn objects(reading: &Reading) -> Result<Vec<Node>, Stop> {
+    if let Some(fault) = reading.diagnostics.first() {
+        return Err(Stop::Fails(Box::new(fault.clone())));
+    }
+    let objects = load::expand(reading.documents.iter().map(|document| &document.root))?;
+    Ok(objects.into_iter().map(|resource| resource.object).collect())
+}
+
+/// The text that a patch has inline or in a file, of which it must have one.
+fn text(builder: &mut Builder<'_>, folder: &str, entry: &Node, trim: bool) -> Result<Text, Stop> {
+    let given = |key: &str| entry.get(key).filter(|value| value.as_str().is_some_and(|text| !text.is_empty()));
+    let inline = given("patch").filter(|value| !trim || value.as_str().is_some_and(|text| !text.trim().is_empty()));
+    match (inline, given("path")) {
+        (None, None) => Err(fails("a patch has neither `patch` nor `path`", entry.place)),
+        (Some(_), Some(path)) => {
+            Err(fails("a patch has `patch` and `path`, and can have one of them only", path.place))
+        }
+        (None, Some(path)) => file(builder, folder, path),
+        (Some(scalar), None) => {
+            let text = scalar.as_str().unwrap_or_default();
+            let text = if trim { text.trim() } else { text };
+            let reading = inline::read(&builder.repository.sources, scalar, text);
+            Ok(Text { reading, text: text.to_owned(), place: scalar.place })
+        }
+    }
+}
+
+/// An entry of `patches`.
+fn patch(builder: &mut Builder<'_>, folder: &str, entry: &Node) -> Result<Patch, Stop> {
+    let text = text(builder, folder, entry, true)?;
+    let content = match (objects(&text.reading), operations(&text, &builder.repository.sources)) {
+        (Ok(documents), _) => Content::Merge(documents),
+        (Err(_), Ok(operations)) => Content::Json(operations),
+        (Err(stop), Err(json)) => {
+            let is_list = text.reading.documents.first().is_some_and(|first| matches!(first.root.kind, Kind::List(_)));
+            return Err(if is_list { json } else { stop });
+        }
+    };
+    let option = |key: &str| entry.at(["options", key]).is_some_and(|value| value.kind == Kind::Bool(true));
+    let mut patch = Patch::of(content, text.place);
+    patch.allow_name_change = option("allowNameChange");
+    patch.allow_kind_change = option("allowKindChange");
+    patch.target = target(entry)?;
+    if let (Content::Merge(documents), Some(_)) = (&mut patch.content, &patch.target) {
+        if documents.len() > 1 {
+            return Err(fails("a patch of several objects has a `target`, which only one may have", text.place));
+        }
+        documents.iter_mut().for_each(write_out_metadata);
+    }
+    Ok(patch)
+}
+
+fn target(entry: &Node) -> Result<Option<Selector>, Stop> {
+    entry.get("target").filter(|target| !edit::is_null(target)).map(Selector::read).transpose()
+}
+
+/// An entry of `patchesJson6902`.
+fn json_patch(builder: &mut Builder<'_>, folder: &str, entry: &Node) -> Result<Patch, Stop> {
+    let named = entry.at(["target", "name"]).and_then(Node::as_str).is_some_and(|name| !name.is_empty());
+    if !named {
+        return Err(fails("a JSON patch needs the name of its target", entry.place));
+    }
+    let text = text(builder, folder, entry, false)?;
+    let operations = operations(&text, &builder.repository.sources)?;
+    if operations.is_empty() {
+        return Err(fails("a JSON patch without a step", text.place));
+    }
+    let mut patch = Patch::of(Content::Json(operations), text.place);
+    patch.target = target(entry)?;
+    patch.remembers = false;
+    Ok(patch)
+}
+
+/// The steps of a JSON patch. A text that begins with `[` is JSON to kustomize, any other YAML as kubectl reads it.
+fn operations(text: &Text, sources: &Sources) -> Result<Vec<Operation>, Stop> {
+    let no_steps = |place: Place| fails("a JSON patch is a list of steps", place);
+    if text.text.starts_with('[') && serde_json::from_str::<serde::de::IgnoredAny>(&text.text).is_err() {
+        return Err(fails("a patch that begins with `[` must be JSON", text.place));
+    }
+    if let Some(fault) = text.reading.diagnostics.first() {
+        return Err(Stop::Fails(Box::new(fault.clone())));
+    }
+    let Some(Document { root, ambiguous }) = text.reading.documents.first() else { return Ok(Vec::new()) };
+    let Kind::List(items) = &root.kind else { return Err(no_steps(root.place)) };
+    let mut steps = items.clone();
+    if let Some(step) = steps.iter().find(|step| !matches!(step.kind, Kind::Map(_) | Kind::Null)) {
+        return Err(no_steps(step.place));
+    }
+    let differing: Vec<&Ambiguous> = ambiguous.iter().filter(|one| for_kubectl(one).is_some()).collect();
+    if !differing.is_empty() && !text.text.starts_with('[') {
+        steps.iter_mut().for_each(|step| read_as_kubectl(step, &differing));
+    }
+    steps.iter_mut().for_each(|step| fold::forget(step, sources));
+    Ok(steps.iter().map(Operation::read).collect())
+}
+
+/// What kubectl, and kustomize for JSON patches, takes a scalar for that kustomize reads otherwise elsewhere.
+fn for_kubectl(scalar: &Ambiguous) -> Option<Kind> {
+    if scalar.readings.starts_with("a boolean for kubectl") {
+        return Some(Kind::Bool(scalar.text.starts_with(['y', 'Y']) || scalar.text.eq_ignore_ascii_case("on")));
+    }
+    let text = ["a string for kubectl, a time", "a string for kubectl, a number"];
+    text.iter().any(|text| scalar.readings.starts_with(text)).then(|| Kind::String(scalar.text.clone()))
+}
+
+fn read_as_kubectl(node: &mut Node, differing: &[&Ambiguous]) {
+    if let Some(kind) = differing.iter().find(|one| one.place == node.place).and_then(|one| for_kubectl(one))
+        && !matches!(node.kind, Kind::Map(_) | Kind::List(_))
+    {
+        node.kind = kind;
+    }
+    match &mut node.kind {
+        Kind::List(items) => items.iter_mut().for_each(|item| read_as_kubectl(item, differing)),
+        Kind::Map(entries) => entries.values_mut().for_each(|(_, value)| read_as_kubectl(value, differing)),
+        _ => {}
+    }
+}
+
+/// Labels and annotations of a patch with a target are texts to kustomize, even where they are null to delete something.
+fn write_out_metadata(patch: &mut Node) {
+    for field in ["labels", "annotations"] {
+        write_out(patch, field);
+    }
+}
+
+/// Makes texts of all values of a map of `metadata`, which goes away where it is empty.
+fn write_out(object: &mut Node, field: &str) {
+    let Some(metadata) = object.get_mut("metadata") else { return };
+    let Some(map) = metadata.get_mut(field) else { return };
+    match &mut map.kind {
+        Kind::Map(entries) if !entries.is_empty() => {
+            for (_, value) in entries.values_mut() {
+                if !matches!(value.kind, Kind::String(_)) {
+                    value.kind = Kind::String(merge::raw(value).into_owned());
+                }
+            }
+        }
+        _ => {
+            metadata.remove(field);
+        }
+    }
+}
+
+/// Applies patches in their order.
+pub(super) fn apply(resources: &mut Vec<Resource>, patches: &[Patch], sources: &Sources) -> Result<(), Stop> {
+    patches.iter().try_for_each(|patch| patch.apply(resources, sources))
+}
+
+impl Patch {
+    fn apply(&self, resources: &mut Vec<Resource>, sources: &Sources) -> Result<(), Stop> {
+        match (&self.content, &self.target) {
+            (Content::Merge(documents), None) => {
+                documents.iter().try_for_each(|document| self.merge_into_own(resources, document))
+            }
+            (Content::Merge(documents), Some(target)) => match documents.first() {
+                Some(document) => self.merge_into_all(resources, document, target),
+                None => Ok(()),
+            },
+            (Content::Json(_), None) => Err(fails("a JSON patch needs a `target`", self.place)),
+            (Content::Json(operations), Some(target)) => resources
+                .iter_mut()
+                .filter(|resource| target.picks(resource))
+                .try_for_each(|resource| self.change(resource, operations, sources)),
+        }
+    }
+
+    /// Merges a document into the object it names.
+    fn merge_into_own(&self, resources: &mut Vec<Resource>, document: &Node) -> Result<(), Stop> {
+        let wanted = Resource::new(document.clone()).id();
+        let is_meant = |resource: &Resource| {
+            let now = resource.identity();
+            (now.name == wanted.name && now.to_id().is_same(&wanted))
+                || resource.past.iter().any(|past| past.name == wanted.name && past.is_same(&wanted))
+        };
+        let mut found = (0..resources.len()).filter(|at| is_meant(&resources[*at]));
+        let (first, second) = (found.next(), found.next());
+        match (first, second) {
+            (Some(first), None) => {
+                if !self.merge(&mut resources[first], document)? {
+                    resources.remove(first);
+                }
+                Ok(())
+            }
+            (None, _) => {
+                Err(fails(format!("a patch is for {}, which is not in the build", shown(&wanted)), document.place))
+            }
+            (Some(_), Some(_)) => {
+                Err(fails(format!("a patch is for {}, of which there are several", shown(&wanted)), document.place))
+            }
+        }
+    }
+
+    fn merge_into_all(&self, resources: &mut Vec<Resource>, document: &Node, target: &Selector) -> Result<(), Stop> {
+        let mut gone = Vec::new();
+        for (at, resource) in resources.iter_mut().enumerate() {
+            if !target.picks(resource) {
+                continue;
+            }
+            let api_version = resource.object.get("apiVersion").cloned();
+            if !self.merge(resource, document)? {
+                gone.push(at);
+            } else if let Some(api_version) = api_version
+                && resource.object.get("apiVersion").is_none_or(|own| own.kind != api_version.kind)
+            {
+                resource.object.set("apiVersion", api_version.place, api_version);
+            }
+        }
+        let mut at = 0..;
+        resources.retain(|_| at.next().is_none_or(|at| !gone.contains(&at)));
+        if self.allow_name_change || self.allow_kind_change {
+            self.check_names(resources)?;
+        }
+        Ok(())
+    }
+
+    /// A patch with a target may give several objects one name, which nothing else checks.
+    fn check_names(&self, resources: &[Resource]) -> Result<(), Stop> {
+        let mut names = HashSet::new();
+        for resource in resources {
+            let id = resource.id();
+            let namespace = id.effective_namespace().to_owned();
+            if !names.insert(Id { namespace, ..id.clone() }) {
+                return Err(fails(format!("a patch makes a second {}", shown(&id)), self.place));
+            }
+        }
+        Ok(())
+    }
+
+    /// Merges a document into an object; false where that deletes it.
+    fn merge(&self, resource: &mut Resource, document: &Node) -> Result<bool, Stop> {
+        if self.allow_name_change || self.allow_kind_change {
+            resource.remember();
+        }
+        let object = &mut resource.object;
+        let kind = object.get("kind").cloned();
+        let name = object.at(["metadata", "name"]).cloned();
+        let namespace = object.at(["metadata", "namespace"]).cloned();
+        if !merge::merge(object, document)? || load::is_empty(object) {
+            return Ok(false);
+        }
+        if !self.allow_kind_change {
+            restore(object, &["kind"], kind);
+        }
+        if !self.allow_name_change {
+            restore(object, &["metadata", "name"], name);
+        }
+        let namespace = namespace.filter(|namespace| namespace.as_str().is_some_and(|text| !text.is_empty()));
+        restore(object, &["metadata", "namespace"], namespace);
+        Ok(true)
+    }
+
+    fn change(&self, resource: &mut Resource, operations: &[Operation], sources: &Sources) -> Result<(), Stop> {
+        if self.remembers {
+            resource.remember();
+        }
+        let has_annotations = resource.has_marks();
+        let object = &mut resource.object;
+        // The object goes through JSON.
+        fold::settle(object, sources);
+        // kustomize keeps earlier names in annotations: there always are some while the patch is applied.
+        if has_annotations {
+            edit::map_at(object, &["metadata", "annotations"], self.place);
+        }
+        json::apply(object, operations)?;
+        write_out(object, "annotations");
+        Ok(())
+    }
+}
+
+/// Sets a value back to what it was, if a patch changed it.
+fn restore(object: &mut Node, path: &[&str], before: Option<Node>) {
+    let now = object.at(path.iter().copied());
+    match before {
+        None if now.is_some() => {
+            edit::remove_at(object, path);
+        }
+        Some(before) if now.is_none_or(|now| now.kind != before.kind) => {
+            edit::set_at(object, path, before);
+        }
+        _ => {}
+    }
+}
+
+fn shown(id: &Id) -> String {
+    if id.namespace.is_empty() {
+        format!("{} `{}`", id.kind, id.name)
+    } else {
+        format!("{} `{}/{}`", id.kind, id.namespace, id.name)
+    }
+}
