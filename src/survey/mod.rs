@@ -76,13 +76,7 @@ pub struct Unreachable {
 
 /// Surveys a repository.
 pub fn survey(world: &dyn World, options: &Options) -> Result<Survey, Error> {
-    let mut survey = of(Repository::read(world)?, options)?;
-    if options.helm {
-        let Survey { repository, clusters, schemas, found, claims, .. } = &mut survey;
-        claims.extend(claims::helm::rendered(world, repository, clusters, schemas, found)?);
-        claims::sort(claims);
-    }
-    Ok(survey)
+    of(Repository::read(world)?, options)
 }
 
 /// Surveys a repository that has been read.
@@ -109,6 +103,8 @@ pub fn with(
     let mut claims = claims::all(&repository, &clusters, &schemas);
     claims.extend(terraform.claims.iter().cloned());
     claims.extend(declared(&settings));
+    claims::settle(&repository, &clusters, &mut claims);
+    claims::sort(&mut claims);
     let contested = verdict::judge(&claims, clusters.len(), &settings.settings);
     let inferred = clusters
         .iter()
