@@ -7,15 +7,24 @@ use std::{
 
 use super::{
     Resource, Stop,
+    configuration::Configured,
     file::{Kustomization, malformed, shown},
-    load, patch, refused, remote,
+    finish, fold,
+    generate::{self, Generated},
+    load,
+    names::{self, End, Namespacing, Subjects},
+    patch, references, refused, remote, transform,
 };
 use crate::{
     code,
     diagnostic::Diagnostic,
     node::Node,
     repository::{Repository, is_below, resolve},
+    source::Place,
 };
+
+/// Fields that are not done yet, and refused where they say anything.
+const REFUSED: [&str; 7] = ["crds", "generators", "transformers", "validators", "vars", "openapi", "buildMetadata"];
 
 /// What a run over folders carries along.
 pub(super) struct Builder<'r> {
@@ -29,6 +38,8 @@ pub(super) struct Builder<'r> {
 #[derive(Default)]
 pub(super) struct Accumulator {
     pub resources: Vec<Resource>,
+    /// The fields that transformers touch.
+    pub configured: Configured,
     /// Where objects are, by the hash of their ids; None once ids may have changed.
     index: Option<HashMap<u64, Vec<usize>>>,
     hasher: RandomState,
@@ -82,8 +93,8 @@ impl<'r> Builder<'r> {
         Builder { repository, reads: BTreeSet::new(), stack: Vec::new() }
     }
 
-    /// The objects of the outermost folder, before what happens once at the end.
-    pub fn root(&mut self, folder: &str, root: Option<&Node>) -> Result<Accumulator, Stop> {
+    /// The finished objects of the outermost folder.
+    pub fn build(&mut self, folder: &str, root: Option<&Node>) -> Result<Vec<Resource>, Stop> {
         let repository = self.repository;
         if let Some(path) = repository.kustomization(folder) {
             self.reads.insert(path);
@@ -97,7 +108,18 @@ impl<'r> Builder<'r> {
             }
             None => Kustomization::of_folder(repository, folder)?,
         };
-        self.target(folder, &kustomization, Accumulator::default())
+        let Accumulator { mut resources, configured, .. } =
+            self.target(folder, &kustomization, Accumulator::default())?;
+        generate::add_hashes(&mut resources);
+        references::follow(&mut resources, configured.own().map(|own| &own.name_reference[..]))?;
+        let sources = &self.repository.sources;
+        finish::drop_local(&mut resources, sources)?;
+        finish::sort(&mut resources, &kustomization)?;
+        for resource in &mut resources {
+            finish::tidy_annotations(&mut resource.object, sources);
+            fold::settle(&mut resource.object, sources);
+        }
+        Ok(resources)
     }
 
     /// Adds what a kustomization gives to what there is; that is nothing unless it is a Component.
@@ -114,44 +136,23 @@ impl<'r> Builder<'r> {
                 self.resource(folder, path, &mut all)?;
             }
         }
-        for field in [
-            "configurations",
-            "crds",
-            "configMapGenerator",
-            "secretGenerator",
-            "generators",
-            "transformers",
-            "validators",
-            "namespace",
-            "namePrefix",
-            "nameSuffix",
-            "labels",
-            "commonLabels",
-            "commonAnnotations",
-            "replicas",
-            "images",
-            "imageTags",
-            "replacements",
-            "vars",
-            "openapi",
-            "sortOptions",
-            "buildMetadata",
-        ] {
+        for field in REFUSED {
             if let Some(value) = kustomization.get(field) {
                 return Err(refused(format!("`{field}`"), value.place));
+            }
+        }
+        let configured = Configured::read(self, folder, kustomization.list("configurations"))?;
+        all.configured.merge(configured, kustomization.place())?;
+        for what in [Generated::ConfigMap, Generated::Secret] {
+            for entry in kustomization.list(what.field()) {
+                let made = generate::generate(self, folder, what, entry, kustomization)?;
+                generate::absorb(all.changing(), made)?;
             }
         }
         for path in kustomization.list("components") {
             all = self.component(folder, path, all)?;
         }
-        let patches = patch::patches(self, folder, kustomization)?;
-        let json_patches = patch::json_patches(self, folder, kustomization)?;
-        if !patches.is_empty() {
-            patch::apply(all.changing(), &patches, &self.repository.sources)?;
-        }
-        if !json_patches.is_empty() {
-            patch::apply(all.changing(), &json_patches, &self.repository.sources)?;
-        }
+        self.transform(folder, kustomization, &mut all)?;
         self.stack.pop();
         Ok(all)
     }
@@ -174,7 +175,8 @@ impl<'r> Builder<'r> {
             return Err(malformed(message, Some(line.place)));
         }
         let inner = self.target(&below, &kustomization, Accumulator::default())?;
-        all.append(inner.resources)
+        all.append(inner.resources)?;
+        all.configured.merge(inner.configured, line.place)
     }
 
     fn component(&mut self, folder: &str, line: &Node, all: Accumulator) -> Result<Accumulator, Stop> {
@@ -187,6 +189,7 @@ impl<'r> Builder<'r> {
         let inner = self.target(&below, &kustomization, all)?;
         let mut all = Accumulator::default();
         all.append(inner.resources)?;
+        all.configured = inner.configured;
         Ok(all)
     }
 
@@ -197,21 +200,56 @@ impl<'r> Builder<'r> {
         }
         let target = target.filter(|target| !path.is_empty() && self.repository.is_folder(target));
         let Some(target) = target else {
-            return Err(missing(format!("`{path}` does not exist"), line));
+            return Err(missing(format!("`{path}` does not exist"), line.place));
         };
         if let Some(above) = self.stack.iter().find(|above| is_below(above, &target)) {
             let message = format!("`{path}` leads back to `{}`, which is just being built", shown(above));
             return Err(malformed(message, Some(line.place)));
         }
         let Some(path) = self.repository.kustomization(&target) else {
-            return Err(missing(format!("`{path}` is a folder without a kustomization file"), line));
+            return Err(missing(format!("`{path}` is a folder without a kustomization file"), line.place));
         };
         self.reads.insert(path);
         Ok((Kustomization::of_folder(self.repository, &target)?, target))
     }
+    /// Changes the objects as a kustomization says, in kustomize's order.
+    fn transform(
+        &mut self,
+        folder: &str,
+        kustomization: &Kustomization<'_>,
+        all: &mut Accumulator,
+    ) -> Result<(), Stop> {
+        let patches = patch::patches(self, folder, kustomization)?;
+        let json_patches = patch::json_patches(self, folder, kustomization)?;
+        let replacements = transform::replacements::read(self, folder, kustomization)?;
+        let sources = &self.repository.sources;
+        all.index = None;
+        let Accumulator { resources, configured, .. } = all;
+        let fields = configured.get();
+        patch::apply(resources, &patches, sources)?;
+        if let Some(namespace) = kustomization.get("namespace").filter(|namespace| namespace.as_str() != Some("")) {
+            let namespacing =
+                Namespacing { namespace, fields: &fields.namespace, subjects: Subjects::Default, unset_only: false };
+            namespacing.apply(resources)?;
+        }
+        for (end, field, fields) in
+            [(End::Prefix, "namePrefix", &fields.name_prefix), (End::Suffix, "nameSuffix", &fields.name_suffix)]
+        {
+            let text = kustomization.text(field);
+            if !text.is_empty() {
+                names::extend(resources, end, text, fields)?;
+            }
+        }
+        transform::labels::apply(resources, kustomization, fields)?;
+        transform::annotations::apply(resources, kustomization, fields)?;
+        patch::apply(resources, &json_patches, sources)?;
+        transform::replicas::apply(resources, kustomization, fields, sources)?;
+        transform::images::apply(resources, kustomization, fields)?;
+        transform::replacements::apply(resources, &replacements, sources)
+    }
 }
 
 /// What a kustomization names is not there.
-pub(super) fn missing(message: String, line: &Node) -> Stop {
-    Stop::Fails(Box::new(Diagnostic::new(code!("resource-missing"), message).at(line.place, "")))
+pub(super) fn missing(message: String, place: Place) -> Stop {
+    Stop::Fails(Box::new(Diagnostic::new(code!("resource-missing"), message).at(place, "")))
 }

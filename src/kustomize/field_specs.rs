@@ -121,6 +121,17 @@ impl FieldSpec {
         if !self.selects_object(object) {
             return Ok(());
         }
+        self.visit_any_kind(object, make, place, change)
+    }
+
+    /// The same for an object of any kind.
+    pub fn visit_any_kind(
+        &self,
+        object: &mut Node,
+        make: Make,
+        place: Place,
+        change: &mut dyn FnMut(&mut Node) -> Result<(), Stop>,
+    ) -> Result<(), Stop> {
         let make = if self.create { make } else { Make::Nothing };
         self.walk(object, &self.steps, make, place, change)
     }

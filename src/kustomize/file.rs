@@ -143,6 +143,23 @@ static FIELDS: &[(&str, &Shape)] = &[
     ("validators", &TEXTS),
     ("buildMetadata", &TEXTS),
 ];
+/// A file of `configurations`.
+static CONFIGURATION: &[(&str, &Shape)] = &[
+    ("namePrefix", &FIELD_SPECS),
+    ("nameSuffix", &FIELD_SPECS),
+    ("namespace", &FIELD_SPECS),
+    ("commonLabels", &FIELD_SPECS),
+    ("labels", &FIELD_SPECS),
+    ("templateLabels", &FIELD_SPECS),
+    ("commonAnnotations", &FIELD_SPECS),
+    (
+        "nameReference",
+        &List(&Fields(&[("group", &Text), ("version", &Text), ("kind", &Text), ("fieldSpecs", &FIELD_SPECS)])),
+    ),
+    ("varReference", &FIELD_SPECS),
+    ("images", &FIELD_SPECS),
+    ("replicas", &FIELD_SPECS),
+];
 /// What a file without a `kind` is.
 const KUSTOMIZATION: &str = "Kustomization";
 
@@ -207,6 +224,11 @@ impl<'n> Kustomization<'n> {
         self.root.get(field).filter(|value| says_something(value))
     }
 
+    /// A field that is not null, even if it is empty.
+    pub fn field(&self, field: &str) -> Option<&Node> {
+        self.root.get(field).filter(|value| !matches!(value.kind, Kind::Null))
+    }
+
     /// The text of a field; empty where there is none.
     pub fn text(&self, field: &str) -> &str {
         self.root.get(field).and_then(Node::as_str).unwrap_or_default()
@@ -249,6 +271,18 @@ impl<'n> Kustomization<'n> {
             }
         }
     }
+}
+
+/// A file of `configurations`, as strictly checked as a kustomization.
+pub(super) fn checked_configuration(root: &Node) -> Result<Cow<'_, Node>, Stop> {
+    if !matches!(root.kind, Kind::Map(_)) {
+        return Err(malformed("a file of `configurations` is a map".to_owned(), Some(root.place)));
+    }
+    let mut exact = true;
+    for entry in root.entries() {
+        exact &= check_field(root, entry, CONFIGURATION)?;
+    }
+    Ok(if exact { Cow::Borrowed(root) } else { Cow::Owned(canonical_fields(root, CONFIGURATION)) })
 }
 
 /// A folder as people see it.

@@ -69,7 +69,7 @@ pub(super) fn is_empty(node: &Node) -> bool {
 }
 
 /// What kustomize asks of everything it reads as an object: a kind, and a name unless it is a list.
-fn check(node: &Node) -> Result<(), Stop> {
+pub(super) fn check(node: &Node) -> Result<(), Stop> {
     let nameless = |message: String| {
         let diagnostic = Diagnostic::new(code!("object-nameless"), message).at(node.place, "");
         Err(Stop::Fails(Box::new(diagnostic)))

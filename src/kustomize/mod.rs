@@ -3,18 +3,26 @@
 //! Exact, or refused by name: what cannot be done as kustomize 5.8 does it is a [`Stop::Refused`], never a guess.
 
 mod accumulate;
+mod configuration;
 pub mod edit;
 pub mod field_specs;
 mod file;
+mod finish;
+mod fold;
+mod generate;
 mod id;
 mod load;
+mod names;
 mod patch;
+mod references;
 mod remote;
 mod select;
+mod transform;
 
 use std::collections::BTreeSet;
 
 use accumulate::Builder;
+use generate::Behavior;
 
 use crate::{code, diagnostic::Diagnostic, node::Node, repository::Repository, source::Place};
 
@@ -27,6 +35,23 @@ pub struct Resource {
     pub place: Place,
     /// What it was called before each change of its name, namespace or kind, the oldest first. References still use these.
     pub(crate) past: Vec<Id>,
+    /// What else kustomize notes on objects while it builds.
+    pub(crate) marks: Marks,
+}
+
+/// Notes on an object that are gone once it is built. kustomize keeps them as annotations.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Marks {
+    /// The prefixes its name got, the innermost first.
+    pub prefixes: Vec<String>,
+    /// The suffixes its name got, the innermost first.
+    pub suffixes: Vec<String>,
+    /// Whether its name ends in the hash of what it says.
+    pub needs_hash: bool,
+    /// Whether a generator made it.
+    pub generated: bool,
+    /// What it does to an object of its name.
+    pub behavior: Behavior,
 }
 
 /// What kustomize tells objects apart by.
@@ -44,7 +69,35 @@ pub struct Id {
 impl Resource {
     /// An object that was just read.
     pub(crate) fn new(object: Node) -> Self {
-        Resource { place: object.place, object, past: Vec::new() }
+        Resource { place: object.place, object, past: Vec::new(), marks: Marks::default() }
+    }
+
+    /// Remembers what it is called, before that changes.
+    pub(crate) fn remember(&mut self) {
+        let mut id = self.id();
+        id.namespace = id.effective_namespace().to_owned();
+        self.past.push(id);
+    }
+
+    /// What it was called, the oldest first. Its group and version count as they are now.
+    pub(crate) fn past_ids(&self) -> Vec<Id> {
+        let Id { group, version, .. } = self.id();
+        let now = |past: &Id| Id { group: group.clone(), version: version.clone(), ..past.clone() };
+        self.past.iter().map(now).collect()
+    }
+
+    /// What it was called at first.
+    pub(crate) fn original(&self) -> Id {
+        let now = self.id();
+        match self.past.first() {
+            Some(first) => Id { group: now.group, version: now.version, ..first.clone() },
+            None => now,
+        }
+    }
+
+    /// Whether kustomize has annotations on it already, whatever its file says.
+    pub(crate) fn has_marks(&self) -> bool {
+        self.marks.generated || !self.past.is_empty()
     }
 
     /// What it is called now.
@@ -83,7 +136,7 @@ pub struct Built {
 /// What kustomize makes of a folder. `kustomization` takes the place of the folder's own file, as Flux writes its fields into it.
 pub fn build(repository: &Repository, folder: &str, kustomization: Option<&Node>) -> Built {
     let mut builder = Builder::new(repository);
-    let result = builder.root(folder, kustomization).map(|all| all.resources);
+    let result = builder.build(folder, kustomization);
     Built { result, reads: builder.reads }
 }
 

@@ -8,11 +8,13 @@ mod merge;
 use std::collections::HashSet;
 
 use self::json::Operation;
+pub(super) use self::merge::{is_quoted, written};
 use super::{
     Id, Resource, Stop,
     accumulate::{Builder, missing},
     edit, fails,
     file::Kustomization,
+    id::Identity,
     load, refused, remote,
     select::Selector,
 };
@@ -95,7 +97,7 @@ fn file(builder: &mut Builder<'_>, folder: &str, line: &Node) -> Result<Text, St
     }
     let repository = builder.repository;
     let target = resolve(folder, path).filter(|target| repository.file(target).is_some());
-    let Some(target) = target else { return Err(missing(format!("`{path}` does not exist"), line)) };
+    let Some(target) = target else { return Err(missing(format!("`{path}` does not exist"), line.place)) };
     let file = repository.file(&target).expect("it was just found");
     let read = if let Some(fault) = &file.fault {
         Err(Stop::Fails(Box::new(fault.clone())))
@@ -285,11 +287,11 @@ impl Patch {
 
     /// Merges a document into the object it names.
     fn merge_into_own(&self, resources: &mut Vec<Resource>, document: &Node, sources: &Sources) -> Result<(), Stop> {
-        let wanted = Resource::new(document.clone()).id();
+        let wanted = Identity::of(document).to_id();
         let is_meant = |resource: &Resource| {
-            let now = resource.identity();
-            (now.name == wanted.name && now.to_id().is_same(&wanted))
-                || resource.past.iter().any(|past| past.name == wanted.name && past.is_same(&wanted))
+            resource.identity().is_same(&Identity::of(document))
+                || (resource.past.iter().any(|past| past.name == wanted.name)
+                    && resource.past_ids().iter().any(|past| past.is_same(&wanted)))
         };
         let mut found = (0..resources.len()).filter(|at| is_meant(&resources[*at]));
         let (first, second) = (found.next(), found.next());
@@ -353,7 +355,9 @@ impl Patch {
 
     /// Merges a document into an object; false where that deletes it.
     fn merge(&self, resource: &mut Resource, document: &Node, sources: &Sources) -> Result<bool, Stop> {
-        let before = (self.allow_name_change || self.allow_kind_change).then(|| resource.id());
+        if self.allow_name_change || self.allow_kind_change {
+            resource.remember();
+        }
         let object = &mut resource.object;
         let kind = object.get("kind").cloned();
         let name = object.at(["metadata", "name"]).cloned();
@@ -369,22 +373,21 @@ impl Patch {
         }
         let namespace = namespace.filter(|namespace| namespace.as_str().is_some_and(|text| !text.is_empty()));
         restore(object, &["metadata", "namespace"], namespace);
-        resource.past.extend(before.filter(|before| *before != resource.id()));
         Ok(true)
     }
 
     fn change(&self, resource: &mut Resource, operations: &[Operation], sources: &Sources) -> Result<(), Stop> {
-        let before = resource.id();
+        if self.remembers {
+            resource.remember();
+        }
+        let has_marks = resource.has_marks();
         let object = &mut resource.object;
-        // kustomize keeps earlier names in annotations: there always are some while the patch is applied.
-        if self.remembers || !resource.past.is_empty() {
+        // kustomize keeps what it notes in annotations, so that a patch finds some where the file has none.
+        if has_marks {
             edit::map_at(object, &["metadata", "annotations"], self.place);
         }
         json::apply(object, operations)?;
         write_out(object, "annotations", sources);
-        if self.remembers && resource.id() != before {
-            resource.past.push(before);
-        }
         Ok(())
     }
 }

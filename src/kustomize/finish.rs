@@ -1,0 +1,137 @@
+//! What happens once, to the objects of the outermost folder: local ones dropped, the order, and what is left of annotations.
+
+use super::{Resource, Stop, edit, fails, file::Kustomization, load};
+use crate::{
+    node::{Entry, Kind, Node, Part},
+    source::Sources,
+};
+
+/// The annotation of objects that are only there for kustomize.
+const LOCAL: &str = "config.kubernetes.io/local-config";
+pub(super) const ORDER_FIRST: [&str; 22] = [
+    "Namespace",
+    "ResourceQuota",
+    "StorageClass",
+    "CustomResourceDefinition",
+    "ServiceAccount",
+    "PodSecurityPolicy",
+    "Role",
+    "ClusterRole",
+    "RoleBinding",
+    "ClusterRoleBinding",
+    "ConfigMap",
+    "Secret",
+    "Endpoints",
+    "Service",
+    "LimitRange",
+    "PriorityClass",
+    "PersistentVolume",
+    "PersistentVolumeClaim",
+    "Deployment",
+    "StatefulSet",
+    "CronJob",
+    "PodDisruptionBudget",
+];
+pub(super) const ORDER_LAST: [&str; 2] = ["MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"];
+
+/// Leaves out what is marked as local.
+pub(super) fn drop_local(resources: &mut Vec<Resource>, sources: &Sources) -> Result<(), Stop> {
+    for resource in resources.iter() {
+        load::check(&resource.object)?;
+    }
+    resources.retain(|resource| {
+        let local = resource.object.at(["metadata", "annotations", LOCAL]);
+        local.is_none_or(|value| raw_text(value, sources) == "false")
+    });
+    Ok(())
+}
+
+/// Puts the objects in the order that `sortOptions` asks for.
+pub(super) fn sort(resources: &mut [Resource], kustomization: &Kustomization<'_>) -> Result<(), Stop> {
+    let Some(options) = kustomization.field("sortOptions") else { return Ok(()) };
+    let legacy = options.get("legacySortOptions").filter(|legacy| !edit::is_null(legacy));
+    match options.get("order").and_then(Node::as_str) {
+        Some("fifo") if legacy.is_none() => Ok(()),
+        Some("legacy") => {
+            let list = |key: &str, default: &[&str]| -> Vec<String> {
+                match legacy {
+                    None => default.iter().map(|kind| (*kind).to_owned()).collect(),
+                    Some(legacy) => legacy
+                        .get(key)
+                        .map_or(&[][..], Node::items)
+                        .iter()
+                        .map(|kind| kind.as_str().unwrap_or_default().to_owned())
+                        .collect(),
+                }
+            };
+            let (first, last) = (list("orderFirst", &ORDER_FIRST), list("orderLast", &ORDER_LAST));
+            let rank = |kind: &str| match last.iter().rposition(|known| known == kind) {
+                Some(at) => 1 + at,
+                None => 0,
+            };
+            let key = |resource: &Resource| {
+                let id = resource.id();
+                let or = |text: &str, default: &str| if text.is_empty() { default.to_owned() } else { text.to_owned() };
+                let group = format!("{}_{}_{}", or(&id.group, "~G"), or(&id.version, "~V"), or(&id.kind, "~K"));
+                let order = match (rank(&id.kind), first.iter().rposition(|known| *known == id.kind)) {
+                    (0, Some(at)) => (0, at),
+                    (rank, _) => (1, rank),
+                };
+                let name = format!(
+                    "{}.{}.{}|{}|{}",
+                    or(&id.kind, "[noKind]"),
+                    or(&id.version, "[noVer]"),
+                    or(&id.group, "[noGrp]"),
+                    or(&id.namespace, "~X"),
+                    or(&id.name, "~N")
+                );
+                // The core's Namespaces come before those of other groups, which sort before it otherwise.
+                let foreign = id.kind == "Namespace" && !id.group.is_empty();
+                (order, foreign, group, name)
+            };
+            resources.sort_by_cached_key(key);
+            Ok(())
+        }
+        _ => {
+            let message =
+                "`sortOptions` has an `order` of `fifo` or `legacy`, and `legacySortOptions` only with the latter";
+            Err(fails(message, options.place_of("/order", Part::Value)))
+        }
+    }
+}
+
+/// Leaves every annotation a text, in the order of the keys, and no map of annotations without any.
+pub(super) fn tidy_annotations(object: &mut Node, sources: &Sources) {
+    let Some(metadata) = object.get_mut("metadata") else { return };
+    let Some(annotations) = metadata.get("annotations") else { return };
+    let entries = annotations.entries();
+    if entries.is_empty() {
+        metadata.remove("annotations");
+        return;
+    }
+    let is_tidy = entries.iter().all(|entry| entry.value.as_str().is_some());
+    if is_tidy {
+        return;
+    }
+    let place = annotations.place;
+    let mut entries: Vec<Entry> = entries
+        .iter()
+        .map(|entry| Entry { value: edit::string(raw_text(&entry.value, sources), entry.value.place), ..entry.clone() })
+        .collect();
+    entries.sort_by(|one, other| one.key.cmp(&other.key));
+    let annotations = Node { place, kind: Kind::Map(entries.into()) };
+    metadata.set("annotations", place, annotations);
+}
+
+/// A scalar as it is written; empty for maps and lists.
+fn raw_text(node: &Node, sources: &Sources) -> String {
+    match &node.kind {
+        Kind::String(text) => text.clone(),
+        Kind::Map(_) | Kind::List(_) => String::new(),
+        Kind::Null | Kind::Bool(_) | Kind::Number(_) => {
+            let text = &sources.get(node.place.source).text;
+            let written = text.get(node.place.span.range()).unwrap_or_default();
+            written.trim().to_owned()
+        }
+    }
+}
