@@ -14,7 +14,7 @@ use super::{
     load,
     names::{self, End, Namespacing, Subjects},
     origin::{self, Origin},
-    patch, references, refused, remote,
+    patch, references, refused, remote, transform,
 };
 use crate::{
     code,
@@ -25,21 +25,7 @@ use crate::{
 };
 
 /// Fields that are not done yet, and refused where they say anything.
-const REFUSED: [&str; 13] = [
-    "crds",
-    "generators",
-    "transformers",
-    "validators",
-    "labels",
-    "commonLabels",
-    "commonAnnotations",
-    "replicas",
-    "images",
-    "imageTags",
-    "replacements",
-    "vars",
-    "openapi",
-];
+const REFUSED: [&str; 6] = ["crds", "generators", "transformers", "validators", "vars", "openapi"];
 
 /// What a run over folders carries along.
 pub(super) struct Builder<'r> {
@@ -191,9 +177,10 @@ impl<'r> Builder<'r> {
         all.index = None;
         let Accumulator { resources, configured, .. } = all;
         let fields = configured.get();
-        let sources = &self.repository.sources;
         let patches = patch::patches(self, folder, kustomization)?;
         let json_patches = patch::json_patches(self, folder, kustomization)?;
+        let replacements = transform::replacements::read(self, folder, kustomization)?;
+        let sources = &self.repository.sources;
         let origin = self.origin.clone();
         let note = |resources: &mut Vec<Resource>, plugin: &str| {
             if let Some(origin) = &origin {
@@ -225,10 +212,27 @@ impl<'r> Builder<'r> {
                 note(resources, plugin);
             }
         }
+        let count = |field: &str| kustomization.list(field).len();
+        let notes = |resources: &mut Vec<Resource>, times: usize, plugin: &str| {
+            (0..times).for_each(|_| note(resources, plugin));
+        };
+        transform::labels::apply(resources, kustomization, fields)?;
+        if kustomization.get("labels").is_some() || kustomization.get("commonLabels").is_some() {
+            // One for each of `labels`, and one for `commonLabels` even where there are none.
+            notes(resources, count("labels") + 1, "LabelTransformer");
+        }
+        transform::annotations::apply(resources, kustomization, fields)?;
+        notes(resources, usize::from(kustomization.get("commonAnnotations").is_some()), "AnnotationsTransformer");
         for patch in &json_patches {
             patch::apply(resources, std::slice::from_ref(patch), sources)?;
             note(resources, "PatchJson6902Transformer");
         }
+        transform::replicas::apply(resources, kustomization, fields, sources)?;
+        notes(resources, count("replicas"), "ReplicaCountTransformer");
+        transform::images::apply(resources, kustomization, fields)?;
+        notes(resources, count("images") + count("imageTags"), "ImageTagTransformer");
+        transform::replacements::apply(resources, &replacements, sources)?;
+        notes(resources, usize::from(count("replacements") > 0), "ReplacementTransformer");
         Ok(())
     }
 

@@ -19,6 +19,7 @@ mod patch;
 mod references;
 mod remote;
 mod select;
+mod transform;
 
 use std::collections::BTreeSet;
 

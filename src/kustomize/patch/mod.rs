@@ -8,12 +8,15 @@ mod merge;
 use std::{borrow::Cow, collections::HashSet};
 
 use self::json::Operation;
+pub(super) use self::merge::{is_quoted, written};
 use super::{
     Id, Resource, Stop,
     accumulate::{Builder, missing},
     edit, fails,
     file::Kustomization,
-    fold, kubectl, load, refused, remote,
+    fold,
+    id::Identity,
+    kubectl, load, refused, remote,
     select::Selector,
 };
 use crate::{
@@ -261,11 +264,11 @@ impl Patch {
 
     /// Merges a document into the object it names.
     fn merge_into_own(&self, resources: &mut Vec<Resource>, document: &Node, sources: &Sources) -> Result<(), Stop> {
-        let wanted = Resource::new(document.clone()).id();
+        let wanted = Identity::of(document).to_id();
         let is_meant = |resource: &Resource| {
-            let now = resource.identity();
-            (now.name == wanted.name && now.to_id().is_same(&wanted))
-                || resource.past.iter().any(|past| past.name == wanted.name && past.is_same(&wanted))
+            resource.identity().is_same(&Identity::of(document))
+                || (resource.past.iter().any(|past| past.name == wanted.name)
+                    && resource.past_ids().iter().any(|past| past.is_same(&wanted)))
         };
         let mut found = (0..resources.len()).filter(|at| is_meant(&resources[*at]));
         let (first, second) = (found.next(), found.next());
