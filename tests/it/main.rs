@@ -6,6 +6,7 @@ mod architecture;
 mod bad_input;
 mod build_command;
 mod cases;
+mod claims;
 mod docs;
 mod emit;
 mod findings;
