@@ -14,8 +14,8 @@ import tempfile
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # Chart, module, folder in the module, values that make it complete.
 CHARTS = [
-    ("metallb", "go.universe.tf/metallb@v0.16.2", "charts/metallb", {"frrk8s": {"enabled": False}}),
-    ("cert-manager", "github.com/cert-manager/cert-manager@v1.21.2", "deploy/charts/cert-manager", {}),
+    ("metallb", "go.universe.tf/metallb@v0.16.2", "charts/metallb", {}),
+    ("cert-manager", "github.com/cert-manager/cert-manager@v1.21.2", "deploy/charts/cert-manager", {"crds": {"enabled": True}}),
     ("external-secrets", "github.com/external-secrets/external-secrets@v1.3.2", "deploy/charts/external-secrets", {}),
     ("cilium", "github.com/cilium/cilium@v1.20.2", "install/kubernetes/cilium", {}),
 ]
@@ -84,7 +84,8 @@ def main():
                 (copy / "Chart.yaml").write_text(described)
             # Dependencies are not in the module; what is switched off is not needed.
             described = yaml.safe_load((copy / "Chart.yaml").read_text())
-            described.pop("dependencies", None)
+            own = [each for each in described.get("dependencies", []) if (copy / "charts" / each["name"]).is_dir()]
+            described["dependencies"] = own
             described.setdefault("version", "0.0.1")
             (copy / "Chart.yaml").write_text(yaml.safe_dump(described))
             (lab / "lab" / f"{chart}.yaml").write_text(release(chart, values))
