@@ -76,7 +76,14 @@ pub struct Unreachable {
 
 /// Surveys a repository.
 pub fn survey(world: &dyn World, options: &Options) -> Result<Survey, Error> {
-    of(Repository::read(world)?, options)
+    let mut survey = of(Repository::read(world)?, options)?;
+    if options.helm {
+        let Survey { repository, clusters, schemas, found, claims, settings, .. } = &mut survey;
+        claims.extend(helm::rendered(world, repository, clusters, schemas, found)?);
+        claims::sort(claims);
+        survey.contested = verdict::judge(claims, clusters.len(), &settings.settings);
+    }
+    Ok(survey)
 }
 
 /// Surveys a repository that has been read.
