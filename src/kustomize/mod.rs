@@ -20,6 +20,7 @@ mod references;
 mod remote;
 mod select;
 mod transform;
+mod variables;
 
 use std::collections::BTreeSet;
 
@@ -52,6 +53,8 @@ pub(crate) struct Marks {
     pub needs_hash: bool,
     /// Whether a generator made it.
     pub generated: bool,
+    /// The variables whose value is its.
+    pub variables: Vec<String>,
     /// What it does to an object of its name.
     pub behavior: Behavior,
 }
