@@ -15,7 +15,7 @@ use super::{
     load,
     names::{self, End, Namespacing, Subjects},
     origin::{self, Origin},
-    patch, references, refused, remote, transform,
+    patch, plugins, references, refused, remote, transform,
     variables::{self, Variable},
 };
 use crate::{
@@ -26,8 +26,8 @@ use crate::{
     source::Place,
 };
 
-/// Fields that are not done yet, and refused where they say anything.
-const REFUSED: [&str; 4] = ["crds", "generators", "transformers", "validators"];
+/// Fields that are not done, and refused where they say anything.
+const REFUSED: [&str; 3] = ["crds", "generators", "validators"];
 
 /// What a run over folders carries along.
 pub(super) struct Builder<'r> {
@@ -184,6 +184,15 @@ impl<'r> Builder<'r> {
         all.index = None;
         let Accumulator { resources, configured, .. } = all;
         let fields = configured.get();
+        let mut plugins = Accumulator::default();
+        for line in kustomization.list("transformers") {
+            let text = line.as_str().unwrap_or_default();
+            if self.origin.is_some() || text.contains('\n') {
+                return Err(refused("`transformers` inline or beside `buildMetadata`", line.place));
+            }
+            self.resource(folder, line, &mut plugins)?;
+        }
+        let sources = &self.repository.sources;
         let patches = patch::patches(self, folder, kustomization)?;
         let json_patches = patch::json_patches(self, folder, kustomization)?;
         let replacements = transform::replacements::read(self, folder, kustomization)?;
@@ -239,6 +248,7 @@ impl<'r> Builder<'r> {
         transform::images::apply(resources, kustomization, fields)?;
         notes(resources, count("images") + count("imageTags"), "ImageTagTransformer");
         transform::replacements::apply(resources, &replacements, sources)?;
+        plugins::apply(resources, &plugins.resources)?;
         notes(resources, usize::from(count("replacements") > 0), "ReplacementTransformer");
         Ok(())
     }

@@ -10,7 +10,7 @@ use super::{
     accumulate::{Builder, missing},
     edit, fails,
     file::{Kustomization, malformed},
-    finish, origin, refused, remote,
+    finish, fold, origin, refused, remote,
 };
 use crate::{
     node::{Entry, Kind, Node},
@@ -101,6 +101,11 @@ pub(super) fn generate(
             (Generated::Secret, Ok(text)) => ("data", base64_lines(text.as_bytes())),
             (Generated::Secret, Err(error)) => ("data", base64_lines(error.as_bytes())),
         };
+        if value.starts_with('\t') && value.contains('\n') && fold::can_be_block(&value) {
+            let message =
+                format!("the text of `{}` begins with a tab, which kustomize writes and cannot read again", pair.key);
+            return Err(fails(message, pair.place));
+        }
         edit::set_at(&mut object, &[field, &pair.key], edit::string(value, pair.place));
     }
     let options = [entry.get("options"), kustomization.get("generatorOptions")];

@@ -16,6 +16,7 @@ mod load;
 mod names;
 mod origin;
 mod patch;
+mod plugins;
 mod references;
 mod remote;
 mod select;
@@ -80,7 +81,8 @@ impl Resource {
     /// Remembers what it is called, before that changes.
     pub(crate) fn remember(&mut self) {
         let mut id = self.id();
-        id.namespace = id.effective_namespace().to_owned();
+        let namespace = id.effective_namespace().to_owned();
+        id.namespace = namespace;
         self.past.push(id);
     }
 

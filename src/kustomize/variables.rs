@@ -50,12 +50,13 @@ pub(super) fn add(
             name: text(&["objref", "name"]),
         };
         let anywhere = wanted.namespace.is_empty() && !wanted.is_cluster_scoped();
-        let is_meant = |id: &Id| match anywhere {
-            true => {
+        let is_meant = |id: &Id| {
+            if anywhere {
                 (&id.group, &id.version, &id.kind, &id.name)
                     == (&wanted.group, &wanted.version, &wanted.kind, &wanted.name)
+            } else {
+                id.is_same(&wanted)
             }
-            false => id.is_same(&wanted),
         };
         let mut found = resources
             .iter_mut()
