@@ -16,10 +16,12 @@ mod load;
 mod names;
 mod origin;
 mod patch;
+mod plugins;
 mod references;
 mod remote;
 mod select;
 mod transform;
+mod variables;
 
 use std::collections::BTreeSet;
 
@@ -52,6 +54,8 @@ pub(crate) struct Marks {
     pub needs_hash: bool,
     /// Whether a generator made it.
     pub generated: bool,
+    /// The variables whose value is its.
+    pub variables: Vec<String>,
     /// What it does to an object of its name.
     pub behavior: Behavior,
 }
@@ -77,7 +81,8 @@ impl Resource {
     /// Remembers what it is called, before that changes.
     pub(crate) fn remember(&mut self) {
         let mut id = self.id();
-        id.namespace = id.effective_namespace().to_owned();
+        let namespace = id.effective_namespace().to_owned();
+        id.namespace = namespace;
         self.past.push(id);
     }
 
