@@ -18,6 +18,7 @@ macro_rules! audits {
 }
 
 audits! {
+    flux_bootstrap_twice,
     order,
     ownership,
 }

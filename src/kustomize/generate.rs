@@ -10,7 +10,7 @@ use super::{
     accumulate::{Builder, missing},
     edit, fails,
     file::{Kustomization, malformed},
-    refused, remote,
+    origin, refused, remote,
 };
 use crate::{
     node::{Entry, Kind, Node},
@@ -43,6 +43,14 @@ impl Generated {
         match self {
             Generated::ConfigMap => "configMapGenerator",
             Generated::Secret => "secretGenerator",
+        }
+    }
+
+    /// What kustomize calls the generator.
+    pub fn plugin(self) -> &'static str {
+        match self {
+            Generated::ConfigMap => "ConfigMapGenerator",
+            Generated::Secret => "SecretGenerator",
         }
     }
 
@@ -267,6 +275,9 @@ pub(super) fn absorb(resources: &mut Vec<Resource>, mut new: Resource) -> Result
                 }
             }
             take_over(&mut new, old);
+            if behavior == Behavior::Merge {
+                origin::keep(&mut new, old);
+            }
             let again = resources.iter().filter(|resource| resource.identity().is_same(&new.identity())).count();
             if again != 1 {
                 return Err(fails(format!("{} is not the only one of its name", shown()), new.place));

@@ -8,6 +8,8 @@ use crate::{
     diagnostic::Diagnostic,
     node::{Kind, Node},
     repository::Repository,
+    source::{Place, SourceId, Span},
+    yaml::Document,
 };
 
 /// The objects of a file.
@@ -17,7 +19,7 @@ pub(super) fn objects(repository: &Repository, path: &str) -> Result<Vec<Resourc
         return Err(Stop::Fails(Box::new(fault.clone())));
     }
     if file.yaml.is_none() {
-        let place = file.source.map(|source| crate::source::Place { source, span: crate::source::Span::default() });
+        let place = file.source.map(|source| Place { source, span: Span::default() });
         return Err(match place {
             Some(place) => refused(format!("the file `{path}`, which is not read as YAML"), place),
             None => Stop::Fails(Box::new(Diagnostic::new(
@@ -26,7 +28,63 @@ pub(super) fn objects(repository: &Repository, path: &str) -> Result<Vec<Resourc
             ))),
         });
     }
-    expand(file.documents())
+    let documents = file.yaml.iter().flat_map(|reading| &reading.documents).collect::<Vec<_>>();
+    let source = documents.first().map(|document| document.root.place.source);
+    let documents = match (source, repository.text(path)) {
+        (Some(source), Some(text)) => first_of_each_part(documents, &parts(source, text)?),
+        _ => documents,
+    };
+    for document in &documents {
+        if let Some(place) = document.keys_that_are_no_texts().find(|key| !is_outermost(&document.root, *key)) {
+            return Err(fails("this key is no text, and JSON has no others", place));
+        }
+    }
+    expand(documents.into_iter().map(|document| &document.root))
+}
+
+/// kustomize holds the outermost keys in a map of texts, whatever they were.
+fn is_outermost(root: &Node, key: Place) -> bool {
+    root.entries().iter().any(|entry| entry.key_place == key)
+}
+
+/// Where the parts of a text start. kustomize cuts it at lines that begin with `---` before it reads YAML, so that nothing but a comment
+/// may follow on such a line, and a directive stands alone.
+fn parts(source: SourceId, text: &str) -> Result<Vec<usize>, Stop> {
+    let place = |start: usize, line: &str| Place { source, span: Span::new(start, start + line.trim_end().len()) };
+    let mut parts = vec![0];
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        let end = start + line.len();
+        if let Some(rest) = line.strip_prefix("---").filter(|_| start > 0 && line.ends_with('\n')) {
+            let rest = rest.trim();
+            if !rest.is_empty() && !rest.starts_with('#') {
+                return Err(fails("nothing but a comment may follow `---` on its line", place(start, line)));
+            }
+            parts.push(end);
+        }
+        if line.starts_with('%') && parts.len() == 1 && is_blank(&text[..start]) {
+            return Err(fails("kustomize reads no directives", place(start, line)));
+        }
+        start = end;
+    }
+    Ok(parts)
+}
+
+/// Whether nothing but comments stands in a text.
+fn is_blank(text: &str) -> bool {
+    text.lines().all(|line| line.trim().is_empty() || line.starts_with('#'))
+}
+
+/// Of each part kustomize reads one document: what follows `...` is lost.
+fn first_of_each_part<'n>(documents: Vec<&'n Document>, parts: &[usize]) -> Vec<&'n Document> {
+    let part = |document: &Document| parts.partition_point(|start| *start <= document.root.place.span.start as usize);
+    let mut kept: Vec<&Document> = Vec::new();
+    for document in documents {
+        if kept.last().is_none_or(|last| part(last) != part(document)) {
+            kept.push(document);
+        }
+    }
+    kept
 }
 
 /// The objects that these documents hold: empty ones dropped, lists taken apart.

@@ -11,12 +11,15 @@ mod finish;
 mod fold;
 mod generate;
 mod id;
+mod kubectl;
 mod load;
 mod names;
+mod origin;
 mod patch;
 mod references;
 mod remote;
 mod select;
+mod transform;
 
 use std::collections::BTreeSet;
 

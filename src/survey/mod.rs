@@ -80,9 +80,10 @@ pub struct Unreachable {
 pub fn survey(world: &dyn World, options: &Options) -> Result<Survey, Error> {
     let mut survey = of(Repository::read(world)?, options)?;
     if options.helm {
-        let Survey { repository, clusters, schemas, found, claims, .. } = &mut survey;
-        claims.extend(claims::helm::rendered(world, repository, clusters, schemas, found)?);
+        let Survey { repository, clusters, schemas, found, claims, settings, .. } = &mut survey;
+        claims.extend(helm::rendered(world, repository, clusters, schemas, found)?);
         claims::sort(claims);
+        survey.contested = verdict::judge(claims, clusters.len(), &settings.settings);
     }
     Ok(survey)
 }
@@ -111,6 +112,8 @@ pub fn with(
     let mut claims = claims::all(&repository, &clusters, &schemas);
     claims.extend(terraform.claims.iter().cloned());
     claims.extend(declared(&settings));
+    claims::settle(&repository, &clusters, &mut claims);
+    claims::sort(&mut claims);
     let contested = verdict::judge(&claims, clusters.len(), &settings.settings);
     let inferred = clusters
         .iter()

@@ -7,6 +7,7 @@ mod bad_input;
 mod bad_repository;
 mod build_command;
 mod cases;
+mod claims;
 mod docs;
 mod emit;
 mod findings;

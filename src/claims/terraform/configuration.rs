@@ -77,10 +77,7 @@ impl Module {
 
     /// The folder a call means, where it lies in the repository.
     pub fn source(&self, call: &Block) -> Option<String> {
-        let source = match &call.body.get("source")?.kind {
-            Syntax::Text(source) => source,
-            _ => return None,
-        };
+        let Syntax::Text(source) = &call.body.get("source")?.kind else { return None };
         let local = source.starts_with("./") || source.starts_with("../") || source == "." || source == "..";
         local.then(|| resolve(&self.folder, source)).flatten()
     }
@@ -113,6 +110,13 @@ pub struct Frame {
     names: Rc<Vec<(String, Value)>>,
     /// Whether only `names` are known, as in a template file.
     isolated: bool,
+}
+
+impl Frame {
+    /// A scope's, without further names.
+    pub fn of(scope: usize) -> Frame {
+        Frame { scope, ..Frame::default() }
+    }
 }
 
 /// One of the objects that a block with `count` or `for_each` stands for.
@@ -162,7 +166,7 @@ impl<'r> Configuration<'r> {
             scopes: RefCell::default(),
             roots: RefCell::default(),
             templates: RefCell::default(),
-            fuel: Cell::new(FUEL),
+            fuel: Cell::new(0),
             left: Cell::new(ALL_FUEL),
             depth: Cell::new(0),
             assumed: Cell::new(false),
@@ -191,21 +195,21 @@ impl<'r> Configuration<'r> {
             children: RefCell::default(),
         });
         self.roots.borrow_mut().insert(folder.clone(), scope);
-        let fresh = FUEL.min(self.left.get());
-        self.left.set(self.left.get() - fresh);
-        self.fuel.set(fresh);
         Some(scope)
+    }
+
+    /// Gives the next root what it may use up.
+    pub fn refuel(&self) {
+        let left = self.left.get() + self.fuel.get();
+        let fresh = FUEL.min(left);
+        self.left.set(left - fresh);
+        self.fuel.set(fresh);
     }
 
     fn add(&self, scope: Scope<'r>) -> usize {
         let mut scopes = self.scopes.borrow_mut();
         scopes.push(Rc::new(scope));
         scopes.len() - 1
-    }
-
-    /// A frame of a scope without further names.
-    pub fn frame(&self, scope: usize) -> Frame {
-        Frame { scope, ..Frame::default() }
     }
 
     /// The instances of a module call, with their scopes.
@@ -225,7 +229,7 @@ impl<'r> Configuration<'r> {
             return Vec::new();
         }
         let mut children = Vec::new();
-        for instance in self.instances(&self.frame(scope), block) {
+        for instance in self.instances(&Frame::of(scope), block) {
             let key = instance.key.clone().unwrap_or_else(|| Value::new(block.place, Kind::Null));
             let child = self.add(Scope {
                 module,
@@ -283,7 +287,7 @@ impl<'r> Configuration<'r> {
     }
 
     /// What something comes to, and whether it leans on a default that may be overridden.
-    fn assuming<T>(&self, what: impl FnOnce() -> T) -> (T, bool) {
+    pub fn assuming<T>(&self, what: impl FnOnce() -> T) -> (T, bool) {
         let before = self.assumed.replace(false);
         let given = what();
         let assumed = self.assumed.get();
@@ -680,7 +684,7 @@ impl<'r> Configuration<'r> {
     fn variable(&self, scope: usize, name: &str) -> Option<Value> {
         self.remembered(scope, format!("var.{name}"), |here| {
             let block = &here.module.blocks[*here.module.variables.get(name)?];
-            let default = || block.body.get("default").map(|default| self.evaluate(&self.frame(scope), default));
+            let default = || block.body.get("default").map(|default| self.evaluate(&Frame::of(scope), default));
             if let Some((frame, call)) = &here.parent {
                 let passed = call.body.get(name).map(|passed| self.evaluate(frame, passed));
                 return match passed {
@@ -693,7 +697,7 @@ impl<'r> Configuration<'r> {
                 return Some(value.clone());
             }
             if let Some(given) = here.module.given.iter().rev().find(|given| given.key == name) {
-                return Some(self.evaluate(&self.frame(scope), &given.value));
+                return Some(self.evaluate(&Frame::of(scope), &given.value));
             }
             self.assumed.set(true);
             default()
@@ -704,7 +708,7 @@ impl<'r> Configuration<'r> {
         self.remembered(scope, format!("local.{name}"), |here| {
             let (block, attribute) = here.module.locals.get(name)?;
             let expression = &here.module.blocks[*block].body.attributes[*attribute].value;
-            Some(self.evaluate(&self.frame(scope), expression))
+            Some(self.evaluate(&Frame::of(scope), expression))
         })
     }
 
@@ -735,7 +739,7 @@ impl<'r> Configuration<'r> {
     fn output_of(&self, scope: usize, name: &str) -> Option<Value> {
         self.remembered(scope, format!("output.{name}"), |here| {
             let output = &here.module.blocks[*here.module.outputs.get(name)?];
-            Some(self.evaluate(&self.frame(scope), output.body.get("value")?))
+            Some(self.evaluate(&Frame::of(scope), output.body.get("value")?))
         })
     }
 
@@ -749,7 +753,7 @@ impl<'r> Configuration<'r> {
 
     /// What the source of a resource says about one of its attributes.
     fn inside(&self, frame: &Frame, place: Place, block: &Block, steps: &[Step]) -> Value {
-        let here = self.frame(frame.scope);
+        let here = Frame::of(frame.scope);
         let is_many = block.body.get("count").is_some() || block.body.get("for_each").is_some();
         let (inner, steps) = match (is_many, steps) {
             (true, [Step::Index(index), rest @ ..]) => {
@@ -793,7 +797,7 @@ impl<'r> Configuration<'r> {
         let module = self.scope(frame.scope).module;
         let Some(at) = module.data.get(&(kind.to_owned(), name.to_owned())) else { return Value::unknown(place) };
         let block = &module.blocks[*at];
-        let here = self.frame(frame.scope);
+        let here = Frame::of(frame.scope);
         let given = match (kind, steps) {
             ("local_file" | "local_sensitive_file", [Step::Attribute(what), rest @ ..]) if what == "content" => {
                 let path = block.body.get("filename").map(|path| self.evaluate(&here, path));
@@ -857,11 +861,7 @@ impl<'r> Configuration<'r> {
         let config = self.evaluate(frame, block.body.get("config")?);
         let path = (backend.as_str()? == "local").then(|| config.get("path"))??;
         let folder = parent(&resolve(self.scope(frame.scope).root, path.as_str()?)?).to_owned();
-        let fuel = self.fuel.get();
-        let root = self.root(&folder, true)?;
-        let value = self.output_of(root, name);
-        self.fuel.set(fuel);
-        value
+        self.output_of(self.root(&folder, true)?, name)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Terraform's functions and operators, as far as they need nothing but their arguments.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde_json::Number;
 
@@ -404,20 +404,22 @@ fn cidr_host(prefix: &str, number: f64) -> Option<String> {
     if number.fract() != 0.0 || number.abs() > 1e15 {
         return None;
     }
-    let number = number as i128;
-    let (start, end) = match (network.network(), network.broadcast()) {
-        (IpAddr::V4(start), IpAddr::V4(end)) => (i128::from(u32::from(start)), i128::from(u32::from(end))),
-        (IpAddr::V6(start), IpAddr::V6(end)) => {
-            (i128::try_from(u128::from(start)).ok()?, i128::try_from(u128::from(end)).ok()?)
-        }
-        _ => return None,
+    let bits = |address: IpAddr| match address {
+        IpAddr::V4(address) => u128::from(u32::from(address)),
+        IpAddr::V6(address) => u128::from(address),
     };
-    let address = if number < 0 { end.checked_add(number + 1)? } else { start.checked_add(number)? };
-    if address < start || address > end {
+    let (start, end) = (bits(network.network()), bits(network.broadcast()));
+    let number = number as i64;
+    let address = if number < 0 {
+        end.checked_sub(u128::from(number.unsigned_abs()) - 1)?
+    } else {
+        start.checked_add(u128::from(number.unsigned_abs()))?
+    };
+    if !(start..=end).contains(&address) {
         return None;
     }
-    match network {
-        ipnet::IpNet::V4(_) => Some(std::net::Ipv4Addr::from(u32::try_from(address).ok()?).to_string()),
-        ipnet::IpNet::V6(_) => Some(std::net::Ipv6Addr::from(u128::try_from(address).ok()?).to_string()),
-    }
+    Some(match network {
+        ipnet::IpNet::V4(_) => Ipv4Addr::from(u32::try_from(address).ok()?).to_string(),
+        ipnet::IpNet::V6(_) => Ipv6Addr::from(address).to_string(),
+    })
 }

@@ -7,6 +7,7 @@ mod configuration;
 mod functions;
 pub mod hcl;
 mod kinds;
+pub mod plan;
 mod resources;
 #[cfg(test)]
 mod tests;
@@ -289,12 +290,18 @@ pub fn claims(repository: &Repository, found: &mut Vec<Diagnostic>) -> Facts {
     let handed = handed(repository);
     let called = called(&modules);
     let configuration = Configuration::new(repository, &modules, &handed);
-    for (folder, module) in &modules {
-        if called.contains(folder.as_str()) {
-            continue;
-        }
+    let does_something = |block: &Block| matches!(block.kind.as_str(), "resource" | "module" | "data");
+    let is_root = |(folder, module): &(&String, &Module)| {
+        !called.contains(folder.as_str()) && module.blocks.iter().any(does_something)
+    };
+    // All of them before the first is read: one may look into the outputs of another.
+    let mut roots = Vec::new();
+    for (folder, module) in modules.iter().filter(is_root) {
         let certain = handed.contains_key(folder) || says_root(module) || !is_among_modules(folder);
-        let Some(scope) = configuration.root(folder, certain) else { continue };
+        roots.extend(configuration.root(folder, certain).map(|scope| (scope, certain)));
+    }
+    for (scope, certain) in roots {
+        configuration.refuel();
         resources::read_root(&configuration, scope, certain, &mut facts);
     }
     for module in modules.values() {
@@ -361,11 +368,12 @@ fn parse<'t>(
 }
 
 fn syntax(path: &str, fault: &hcl::Fault) -> Diagnostic {
-    let expected = fault.message.replace('`', "").replace(['\n', ';'], ",");
-    Diagnostic::new(code!("terraform-syntax"), format!("`{path}` is not Terraform's language: {expected}"))
+    // What could stand there instead is a list of letters that helps nobody.
+    let wrong = fault.message.split([';', '\n']).next().unwrap_or_default().replace('`', "");
+    Diagnostic::new(code!("terraform-syntax"), format!("`{path}` is not Terraform's language: {wrong}"))
         .at(fault.place, "")
         .about(path)
-        .note("what the rest of this file puts into a cluster is not compared with what other tools put there")
+        .note("what this file puts into a cluster is not compared with what other tools put there")
         .help("`terraform fmt` or `tofu fmt` names the line too; a template for such a file wants another ending, such as `.tftpl`")
 }
 
@@ -468,7 +476,9 @@ fn literals(name: &str, expression: &Expression, add: &mut dyn FnMut(&str, Strin
                 "yamlencode" | "jsonencode" | "merge" | "concat" | "toset" | "tolist" | "tomap"
             ) =>
         {
-            arguments.iter().for_each(|argument| literals(name, argument, add));
+            for argument in arguments {
+                literals(name, argument, add);
+            }
         }
         _ => {}
     }

@@ -36,7 +36,7 @@ pub fn read_root(configuration: &Configuration, scope: usize, certain: bool, fac
 
 /// The repository that the `flux` provider of a root writes to.
 fn git_of(configuration: &Configuration, scope: usize) -> Option<String> {
-    let frame = configuration.frame(scope);
+    let frame = Frame::of(scope);
     let module = configuration.scope(scope).module;
     let mut providers = module.blocks_of("provider").filter(|block| block.label(0) == "flux");
     let provider = providers.next()?;
@@ -83,7 +83,7 @@ impl Reading<'_, '_> {
             return;
         }
         let here = self.configuration.scope(scope);
-        let frame = self.configuration.frame(scope);
+        let frame = Frame::of(scope);
         let instances = self.configuration.instances(&frame, block);
         let resource = |suffix: &str, certain: bool| Resource {
             address: format!("{}{before}{kind}.{}{suffix}", here.prefix, block.label(1)),
@@ -140,7 +140,9 @@ impl Reading<'_, '_> {
                 let value = self.attribute(here, attribute);
                 let documents = value.and_then(|value| value.documents(&self.configuration.repository.sources));
                 let Some(documents) = documents else { return self.unnamed(here) };
-                documents.iter().for_each(|document| self.document(here, document));
+                for document in &documents {
+                    self.document(here, document);
+                }
             }
             Naming::Release => self.release(here),
             Naming::Flux => self.bootstrap(here, None),
@@ -240,7 +242,9 @@ impl Reading<'_, '_> {
     fn keys(&mut self, here: &Here<'_>, object: &ObjectId) {
         let attributes = ["data", "data_wo", "binary_data", "binary_data_wo", "immutable_data"];
         let (mut keys, mut complete) = (Vec::new(), true);
-        for value in attributes.into_iter().filter_map(|key| self.attribute(here, key)) {
+        for expression in attributes.into_iter().filter_map(|key| here.block.body.get(key)) {
+            let (value, assumed) = self.configuration.assuming(|| self.configuration.evaluate(here.frame, expression));
+            complete &= !assumed;
             match &value.kind {
                 Kind::Map(pairs) => keys.extend(pairs.iter().map(|pair| pair.key.clone())),
                 Kind::Null => {}
@@ -316,7 +320,9 @@ impl Reading<'_, '_> {
             ];
             objects.extend(makes_secret.then(|| of("", "Secret", &secret)));
             // What it puts there is in the repository afterwards, and the root Kustomization takes it over.
-            objects.into_iter().for_each(|object| self.claim(here, object, Role::Bootstrap, false));
+            for object in objects {
+                self.claim(here, object, Role::Bootstrap, false);
+            }
         }
         self.facts.bootstraps.push(Bootstrap {
             resource: here.resource.clone(),
@@ -424,7 +430,7 @@ impl Reading<'_, '_> {
     }
 
     fn addresses(&self, scope: usize, body: &Body, endpoints: &mut BTreeMap<Place, (String, String)>) {
-        let frame = self.configuration.frame(scope);
+        let frame = Frame::of(scope);
         for attribute in body.attributes.iter().filter(|attribute| !is_secret(&attribute.key)) {
             let value = self.configuration.evaluate(&frame, &attribute.value);
             let mut add = |key: &str, value: &Value, place: Place| {
@@ -462,7 +468,8 @@ fn is_secret(key: &str) -> bool {
     ["password", "token", "secret", "key", "credential", "certificate"].iter().any(|word| key.contains(word))
 }
 
-fn object(kind: ObjectKind, namespace: Option<String>, name: String) -> ObjectId {
+/// The object of a kind, in its usual namespace where none is written.
+pub fn object(kind: ObjectKind, namespace: Option<String>, name: String) -> ObjectId {
     ObjectId {
         group: kind.group.to_owned(),
         kind: kind.kind.to_owned(),
@@ -477,7 +484,7 @@ fn default_name(resource: &str) -> Option<String> {
 }
 
 /// Kinds that are the same in every group that has them and lie outside namespaces.
-fn is_cluster_scoped(kind: &str) -> bool {
+pub fn is_cluster_scoped(kind: &str) -> bool {
     matches!(
         kind,
         "ClusterRole"
@@ -503,7 +510,7 @@ fn is_cluster_scoped(kind: &str) -> bool {
 }
 
 /// Kinds of Kubernetes' own that live in namespaces: one that names none is in `default`.
-fn is_core_namespaced(kind: &str) -> bool {
+pub fn is_core_namespaced(kind: &str) -> bool {
     matches!(
         kind,
         "ConfigMap"

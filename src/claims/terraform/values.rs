@@ -217,7 +217,9 @@ impl Value {
         }
         let lines = Lines::of(text, sources, self.place);
         let mut documents: Vec<Node> = reading.documents.into_iter().map(|document| document.root).collect();
-        documents.iter_mut().for_each(|document| lines.relocate(document));
+        for document in &mut documents {
+            lines.relocate(document);
+        }
         Some(documents)
     }
 }
