@@ -154,7 +154,8 @@ pub fn patched(repository: &Repository, object: &Node, patches: &Node) -> Result
     let entry = Entry { key: "patches".to_owned(), key_place: patches.place, value: patches.clone() };
     let root = Node { place: patches.place, kind: Kind::Map(vec![entry].into()) };
     let mut builder = Builder::new(repository);
-    let patches = patch::patches(&mut builder, "", &Kustomization::new(&root, "kustomization.yaml".to_owned())?)?;
+    let kustomization = Kustomization::new(&root, &[], "kustomization.yaml".to_owned())?;
+    let patches = patch::patches(&mut builder, "", &kustomization)?;
     let mut resources = vec![Resource::new(object.clone())];
     patch::apply(&mut resources, &patches, &repository.sources)?;
     resources.pop().map(|resource| resource.object).ok_or_else(|| fails("the patches delete the object", root.place))
