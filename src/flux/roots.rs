@@ -126,7 +126,17 @@ fn given_root(repository: &Repository, folder: &str) -> Result<Root, Error> {
         Some(written) => of_document(repository, written),
         None => {
             let place = Place { source, span: Span::default() };
-            made(repository, FLUX_SYSTEM, FLUX_SYSTEM, "GitRepository", &folder, place)
+            // It is fetched from what most Kustomizations are fetched from.
+            let most =
+                of_one_source(written(repository)).first().and_then(|written| source_of(written.object, FLUX_SYSTEM));
+            let most = most.filter(|source| matches!(source.kind.as_str(), "OCIRepository" | "Bucket"));
+            let (kind, name) =
+                most.map_or(("GitRepository".to_owned(), FLUX_SYSTEM.to_owned()), |most| (most.kind, most.name));
+            let mut root = made(repository, FLUX_SYSTEM, FLUX_SYSTEM, &kind, &folder, place);
+            if let Some(source) = &mut root.objects[0].source {
+                source.name = name;
+            }
+            root
         }
     })
 }
