@@ -407,7 +407,7 @@ fn files_of(repository: &Repository, ignored: &Ignored, folder: &str) -> BTreeSe
 /// What the kustomization file of a folder lists.
 fn listed_by(repository: &Repository, folder: &str) -> Vec<String> {
     let file = repository.kustomization(folder);
-    let documents = file.iter().filter_map(|path| repository.file(path)).flat_map(|file| file.documents());
+    let documents = file.iter().filter_map(|path| repository.file(path)).flat_map(crate::repository::File::documents);
     let fields = documents
         .flat_map(|document| ["resources", "bases", "components"].into_iter().filter_map(|field| document.get(field)));
     fields.flat_map(Node::items).filter_map(Node::as_str).filter_map(|path| resolve(folder, path)).collect()
