@@ -5,6 +5,7 @@ mod bootstrap;
 mod build;
 mod cert;
 mod check;
+mod composed;
 mod conflicts;
 mod graph;
 mod render;

@@ -30,6 +30,8 @@ pub struct Options {
     pub helm: bool,
     /// Whether `kubectl kustomize` may be called for what is refused.
     pub fallback: bool,
+    /// The folder to start from where nothing in the repository says where Flux does.
+    pub start: Option<String>,
 }
 
 /// Everything known.
@@ -102,7 +104,7 @@ pub fn with(
 ) -> Result<Survey, Error> {
     let schemas = schemas(&repository, &settings, &mut found);
     let named = if options.roots.is_empty() { &settings.settings.roots } else { &options.roots };
-    let roots = roots::find(&repository, named)?;
+    let roots = roots::find(&repository, named, options.start.as_deref())?;
     let clusters: Vec<Cluster> = roots.iter().map(|root| flux::units::build(&repository, &schemas, root)).collect();
     let unreachable = unreachable(&repository, &roots, &clusters);
     let terraform = terraform::claims(&repository, &mut found);

@@ -20,6 +20,7 @@ mod kill;
 mod kustomize;
 mod pages;
 mod program;
+mod repository;
 mod same_bytes;
 mod seal_command;
 mod sealing;
