@@ -1,12 +1,16 @@
 //! The command line: what can be asked, and what is answered. Prints nothing itself.
 
 mod arguments;
+mod bootstrap;
 mod build;
 mod cert;
 mod check;
+mod conflicts;
+mod graph;
 mod render;
 mod seal;
 mod talos;
+mod why;
 
 use clap::CommandFactory as _;
 
@@ -50,9 +54,17 @@ pub struct Surroundings<'s> {
 
 /// Answers a command.
 pub fn run(arguments: &Arguments, world: &dyn World, around: &Surroundings<'_>) -> Answer {
+    if arguments.format.is_picture() && !matches!(arguments.command, Command::Graph(_)) {
+        let message = format!("`--format {}` is for `gitopsc graph`", arguments.format.name);
+        return refusal(message, "`gitopsc --help` lists how findings are printed");
+    }
     let answer = match &arguments.command {
         Command::Build(wanted) => build::build(arguments, wanted, world, around),
         Command::Check(wanted) => check::check(arguments, wanted, world, around),
+        Command::Conflicts { survey } => conflicts::conflicts(arguments, survey, world),
+        Command::Why { what, survey } => why::why(what, survey, world),
+        Command::Graph(wanted) => graph::graph(arguments, wanted, world),
+        Command::Bootstrap { survey } => bootstrap::bootstrap(survey, world),
         Command::Render(wanted) => render::render(arguments, wanted, world, around),
         Command::Seal(wanted) => seal::seal(arguments, wanted, world, around),
         Command::Cert { what } => cert::cert(arguments, what, world, around),

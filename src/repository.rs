@@ -26,6 +26,8 @@ const TEXTS: &[&str] = &[
     ".tofu",
     ".tf.json",
     ".tfvars",
+    ".tftpl",
+    ".tpl",
     ".md",
     ".sh",
     ".toml",
@@ -126,12 +128,12 @@ impl Repository {
             None => world.read(path),
         };
         let texts = repository.files.keys().filter(|path| is_text(path)).cloned().collect::<Vec<_>>();
-        repository.load(&texts, &bytes)?;
+        repository.load(&texts, &bytes);
         let parsed = texts.into_iter().filter(|path| is_yaml(path)).collect::<Vec<_>>();
         repository.parse(&parsed);
         let named = repository.named();
         let more = named.iter().filter(|path| repository.is_unread(path)).cloned().collect::<Vec<_>>();
-        repository.load(&more, &bytes)?;
+        repository.load(&more, &bytes);
         let parsed = repository.resources().into_iter().filter(|path| more.contains(path)).collect::<Vec<_>>();
         repository.parse(&parsed);
         Ok(repository)
@@ -150,6 +152,11 @@ impl Repository {
     /// Whether there is such a folder. The root is the empty path.
     pub fn is_folder(&self, path: &str) -> bool {
         self.folders.contains(path)
+    }
+
+    /// Every folder, by path.
+    pub fn folders(&self) -> impl Iterator<Item = &str> {
+        self.folders.iter().map(String::as_str)
     }
 
     /// Whether a symbolic link lies there.
@@ -203,10 +210,20 @@ impl Repository {
         self.files.get(path).is_some_and(|file| file.source.is_none() && file.bytes.is_none() && file.fault.is_none())
     }
 
-    fn load(&mut self, paths: &[String], bytes: &Bytes<'_>) -> Result<(), Error> {
+    fn load(&mut self, paths: &[String], bytes: &Bytes<'_>) {
         for path in paths {
-            let Some(bytes) = bytes(path)? else { continue };
+            let bytes = bytes(path);
             let file = self.files.get_mut(path).expect("only files that were listed are loaded");
+            let bytes = match bytes {
+                Ok(Some(bytes)) => bytes,
+                Ok(None) => continue,
+                // One file that the system does not hand out leaves the others to be judged.
+                Err(error) => {
+                    let source = self.sources.add(path.as_str(), "");
+                    file.fault = Some(unreadable(source, path, &error.reason));
+                    continue;
+                }
+            };
             if bytes.len() > LARGEST {
                 let source = self.sources.add(path.as_str(), "");
                 file.fault = Some(unreadable(source, path, "it is larger than 8 MiB"));
@@ -229,7 +246,6 @@ impl Repository {
                 }
             }
         }
-        Ok(())
     }
 
     /// Parses these files, on as many threads as the machine has cores.

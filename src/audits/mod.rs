@@ -17,4 +17,10 @@ macro_rules! audits {
     };
 }
 
-audits! {}
+audits! {
+    flux_bootstrap_twice,
+    order,
+    ownership,
+}
+
+pub use ownership::owner;

@@ -19,6 +19,21 @@ pub fn documents(sources: &Sources, text: &Node) -> Option<Vec<Node>> {
     Some(reading.documents.into_iter().map(|document| lines.moved(document.root)).collect())
 }
 
+/// The same value with everything at one place.
+pub fn placed(node: Node, place: Place) -> Node {
+    let kind = match node.kind {
+        Kind::List(items) => Kind::List(items.into_iter().map(|item| placed(item, place)).collect()),
+        Kind::Map(entries) => Kind::Map(
+            entries
+                .into_iter()
+                .map(|entry| Entry { key_place: place, value: placed(entry.value, place), ..entry })
+                .collect(),
+        ),
+        kind => kind,
+    };
+    Node { place, kind }
+}
+
 /// Where the lines of a string are in the file around it.
 struct Lines {
     whole: Place,

@@ -5,11 +5,13 @@ mod content;
 mod embedded;
 pub mod flux;
 pub mod helm;
+pub mod helmfile;
 mod outline;
 pub mod scripts;
 pub mod talos;
+pub mod terraform;
 
-use crate::{claim::ObjectId, flux::Cluster, kubernetes::Schemas, repository::Repository, source::Place};
+use crate::{claim::ObjectId, flux::Cluster, kubernetes::Schemas, node::Node, repository::Repository, source::Place};
 
 /// The claims of every tool, in a fixed order.
 pub fn all(repository: &Repository, clusters: &[Cluster], schemas: &Schemas) -> Vec<Claim> {
@@ -17,8 +19,50 @@ pub fn all(repository: &Repository, clusters: &[Cluster], schemas: &Schemas) -> 
     claims.extend(helm::claims(repository, clusters));
     claims.extend(argocd::claims(repository, clusters, schemas));
     claims.extend(talos::claims(repository, clusters, schemas));
-    claims.sort_by(|left, right| key(left).cmp(&key(right)));
+    claims.extend(helmfile::claims(repository, clusters));
+    claims.extend(scripts::claims(repository, clusters, schemas));
+    sort(&mut claims);
     claims
+}
+
+/// Puts claims into their order.
+pub fn sort(claims: &mut [Claim]) {
+    claims.sort_by(|left, right| key(left).cmp(&key(right)));
+}
+
+/// Says of claims that name no cluster which one they are about, where that can be told by their files.
+pub fn settle(repository: &Repository, clusters: &[Cluster], claims: &mut [Claim]) {
+    for claim in claims.iter_mut().filter(|claim| claim.cluster.is_none()) {
+        claim.cluster = cluster_of(repository.path(claim.place), clusters).0;
+    }
+}
+
+/// Whether a cluster has more in it than Flux: a folder that was bootstrapped once and then left alone has not.
+fn is_in_use(cluster: &Cluster) -> bool {
+    cluster.units.iter().any(|unit| {
+        unit.objects().iter().any(|object| {
+            let part = object.node.at(["metadata", "labels", "app.kubernetes.io/part-of"]).and_then(Node::as_str);
+            let is_sync = object.id.group.ends_with(".toolkit.fluxcd.io") && object.id.name == unit.name.name;
+            part != Some("flux") && !is_sync
+        })
+    })
+}
+
+/// Which cluster of the survey a file of another tool is about, and whether that can be told: the only one that holds anything,
+/// or the one whose name is in the file's path. With none, everything is about one cluster.
+fn cluster_of(path: &str, clusters: &[Cluster]) -> (Option<usize>, bool) {
+    let alive: Vec<usize> = (0..clusters.len()).filter(|at| is_in_use(&clusters[*at])).collect();
+    match alive.as_slice() {
+        [] => (None, clusters.len() < 2),
+        [only] => (Some(*only), true),
+        several => {
+            let name = |at: usize| clusters[at].name.rsplit('/').next().unwrap_or_default();
+            let has = |at: &&usize| path.split(['/', '-', '.', '_']).any(|part| part == name(**at));
+            let whole = |at: &&usize| path.split('/').any(|part| part == name(**at));
+            let named = several.iter().find(whole).or_else(|| several.iter().find(has)).copied();
+            (named, named.is_some())
+        }
+    }
 }
 
 /// What claims are sorted by.

@@ -4,8 +4,14 @@
 
 use std::collections::BTreeSet;
 
+use super::{Certainty, Claim, Role, Tool, cluster_of, content, release};
 use crate::{
-    repository::{Repository, parent, resolve},
+    claim::ObjectId,
+    flux::Cluster,
+    kubernetes::Schemas,
+    kustomize,
+    node::Node,
+    repository::{File, Repository, join, parent, resolve},
     source::{Place, Span},
 };
 
@@ -57,6 +63,131 @@ pub fn copies(repository: &Repository) -> BTreeSet<String> {
     copies
 }
 
+/// What scripts install, apply and create. It is there before anybody else, for somebody else to take over.
+pub fn claims(repository: &Repository, clusters: &[Cluster], schemas: &Schemas) -> Vec<Claim> {
+    let mut claims = Vec::new();
+    for command in commands(repository) {
+        let claim = |object: ObjectId, certainty: Certainty| Claim {
+            object,
+            cluster: cluster_of(repository.path(command.place), clusters).0,
+            tool: Tool::Script,
+            unit: repository.path(command.place).to_owned(),
+            flux_unit: None,
+            role: Role::Bootstrap,
+            prunes: false,
+            certainty,
+            place: command.place,
+            content: None,
+        };
+        if let Some(chart) = Chart::of(&command, &["install", "upgrade"]) {
+            claims.push(claim(release(&chart.namespace, &chart.release), Certainty::Literal));
+        }
+        if let Some(object) = created(&command) {
+            claims.push(claim(object, Certainty::Literal));
+        }
+        let namespace = option(&words_of(&command), &["--namespace", "-n"]).map(str::to_owned);
+        for manifest in applied(repository, &command) {
+            let object = content::object(&manifest, schemas, namespace.as_deref());
+            claims.extend(object.map(|object| Claim {
+                content: Some(content::digest(&manifest)),
+                ..claim(object, Certainty::Literal)
+            }));
+        }
+    }
+    claims
+}
+
+/// A command of a script that brings about a GitOps engine: `flux bootstrap`, `flux install`.
+pub fn engines(repository: &Repository) -> Vec<Place> {
+    let starts = |words: &[&str]| matches!(words, ["flux", "bootstrap" | "install", ..]);
+    commands(repository).iter().filter(|command| starts(&words_of(command))).map(|command| command.place).collect()
+}
+
+/// Addresses that scripts apply; what they hold is not known here.
+pub fn addresses(repository: &Repository) -> Vec<(String, Place)> {
+    let mut found = Vec::new();
+    for command in commands(repository) {
+        for file in files(&command).into_iter().filter(|file| file.contains("://")) {
+            found.push((file.to_owned(), command.place));
+        }
+    }
+    found
+}
+
+fn words_of(command: &Command) -> Vec<&str> {
+    command.words.iter().map(String::as_str).collect()
+}
+
+/// What `kubectl create namespace` or `kubectl create secret` creates.
+fn created(command: &Command) -> Option<ObjectId> {
+    let words = words_of(command);
+    let ["kubectl", rest @ ..] = words.as_slice() else { return None };
+    let arguments = arguments(rest);
+    let (kind, name) = match arguments.as_slice() {
+        ["create", "namespace" | "ns", name, ..] => ("Namespace", *name),
+        ["create", "secret", "generic" | "tls" | "docker-registry", name, ..] => ("Secret", *name),
+        ["create", "configmap" | "cm", name, ..] => ("ConfigMap", *name),
+        _ => return None,
+    };
+    let namespace = (kind != "Namespace").then(|| option(rest, &["--namespace", "-n"]).unwrap_or("default"));
+    let is_computed = !is_plain(name) || namespace.is_some_and(|namespace| !is_plain(namespace));
+    (!is_computed).then(|| ObjectId {
+        group: String::new(),
+        kind: kind.into(),
+        namespace: namespace.map(Into::into),
+        name: name.into(),
+    })
+}
+
+/// The manifests of the repository that `kubectl apply` applies: files, folders, with `-k` what kustomize builds.
+fn applied(repository: &Repository, command: &Command) -> Vec<Node> {
+    let from = parent(repository.path(command.place)).to_owned();
+    let mut manifests = Vec::new();
+    for file in files(command).into_iter().filter(|file| !file.contains("://") && *file != "-") {
+        // What stands in front of the path in a variable is taken for the root, or for the script's folder.
+        let path = file.rsplit_once('}').map_or(file, |(_, rest)| rest).trim_start_matches('/');
+        if path.is_empty() || !is_plain(path) {
+            continue;
+        }
+        let places = [resolve(&from, path), resolve("", path)];
+        let found =
+            places.into_iter().flatten().find(|path| repository.file(path).is_some() || repository.is_folder(path));
+        let Some(path) = found else { continue };
+        let is_kustomized = command.words.iter().any(|word| matches!(word.as_str(), "-k" | "--kustomize"));
+        if is_kustomized {
+            let built = kustomize::build(repository, &path, None).result.unwrap_or_default();
+            manifests.extend(built.into_iter().map(|resource| resource.object));
+        } else if let Some(file) = repository.file(&path) {
+            manifests.extend(file.documents().cloned());
+        } else {
+            let below = repository.children(&path).into_iter().filter_map(|name| repository.file(&join(&path, name)));
+            manifests.extend(below.flat_map(File::documents).cloned());
+        }
+    }
+    manifests
+}
+
+/// What `-f` and `-k` of `kubectl apply` name.
+fn files(command: &Command) -> Vec<&str> {
+    let words = words_of(command);
+    let ["kubectl", rest @ ..] = words.as_slice() else { return Vec::new() };
+    let Some(verb) = rest.iter().position(|word| matches!(*word, "apply" | "create" | "replace")) else {
+        return Vec::new();
+    };
+    if rest.iter().any(|word| word.starts_with("--dry-run")) || arguments(rest).first() != Some(&rest[verb]) {
+        return Vec::new();
+    }
+    let names = ["-f", "--filename", "-k", "--kustomize"];
+    let behind = rest.iter().zip(&rest[1..]).filter(|(word, _)| names.contains(word)).map(|(_, file)| *file);
+    let joined = rest.iter().filter_map(|word| word.split_once('=')).filter(|(word, _)| names.contains(word));
+    behind.chain(joined.map(|(_, file)| file)).collect()
+}
+
+/// Whether nothing in a word is computed.
+fn is_plain(word: &str) -> bool {
+    !word.is_empty() && !word.contains(['$', '{', '}', '`', '(', '<', '>', '*'])
+}
+
 /// What `helm install`, `upgrade` or `template` is about.
 struct Chart {
     release: String,
@@ -75,7 +206,6 @@ impl Chart {
         let arguments = arguments(&rest[verb + 1..]);
         let [release, chart, ..] = arguments.as_slice() else { return None };
         let namespace = option(rest, &["--namespace", "-n"]).unwrap_or("default");
-        let is_plain = |word: &str| !word.is_empty() && !word.contains(['$', '{', '`', '(']);
         let name = chart.trim_end_matches('/').rsplit('/').next()?;
         ([*release, namespace, name].iter().all(|word| is_plain(word))).then(|| Chart {
             release: (*release).to_owned(),

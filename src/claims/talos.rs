@@ -4,12 +4,12 @@
 //! and (since 1.13) deletes what left the configuration. Read from machine configurations, patches, talhelper's
 //! `talconfig.yaml`, templates of any of these, and the patches of Terraform's Talos provider.
 
-use super::{Certainty, Claim, Role, Tool, content, embedded, outline, outline::Line, release, scripts};
+use super::{Certainty, Claim, Role, Tool, cluster_of, content, embedded, outline, outline::Line, release, scripts};
 use crate::{
     claim::ObjectId,
     flux::Cluster,
     kubernetes::Schemas,
-    node::{Entry, Kind, Node},
+    node::{Kind, Node},
     repository::{File, Repository, parent, resolve},
     source::{Place, SourceId},
     yaml,
@@ -136,22 +136,7 @@ fn is_template(path: &str) -> bool {
 fn read_at(line: &Line) -> Option<Vec<Node>> {
     let reading = yaml::read(line.place.source, &line.block);
     let is_read = reading.diagnostics.is_empty() && !reading.documents.is_empty();
-    is_read.then(|| reading.documents.into_iter().map(|document| placed(document.root, line.place)).collect())
-}
-
-/// The same with everything at one place.
-fn placed(node: Node, place: Place) -> Node {
-    let kind = match node.kind {
-        Kind::List(items) => Kind::List(items.into_iter().map(|item| placed(item, place)).collect()),
-        Kind::Map(entries) => Kind::Map(
-            entries
-                .into_iter()
-                .map(|entry| Entry { key_place: place, value: placed(entry.value, place), ..entry })
-                .collect(),
-        ),
-        kind => kind,
-    };
-    Node { place, kind }
+    is_read.then(|| reading.documents.into_iter().map(|document| embedded::placed(document.root, line.place)).collect())
 }
 
 /// The keys of a node's map, below a path.
@@ -521,17 +506,6 @@ impl Talos {
 fn is_called(path: &str, name: &str) -> bool {
     let file = path.rsplit('/').next().unwrap_or(path);
     file.split_once('.').is_some_and(|(stem, _)| stem == name)
-}
-
-/// Which cluster of the survey a file is about: the one whose name is in its path, or the only one. Whether it can be told.
-fn cluster_of(path: &str, clusters: &[Cluster]) -> (Option<usize>, bool) {
-    if clusters.len() < 2 {
-        return (None, true);
-    }
-    let last = |cluster: &Cluster| cluster.name.rsplit('/').next().unwrap_or_default().to_owned();
-    let named = clusters.iter().position(|cluster| path.split(['/', '-', '.', '_']).any(|part| part == last(cluster)));
-    let named = named.or_else(|| clusters.iter().position(|cluster| path.split('/').any(|part| part == last(cluster))));
-    (named, named.is_some())
 }
 
 /// What Talos makes in every cluster (Talos 1.14, `internal/app/machined/pkg/controllers/k8s/manifest.go`), without the Secret

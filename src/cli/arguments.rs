@@ -36,7 +36,7 @@ pub struct Arguments {
     /// Lay [profiles.NAME] over the inventory; `build` then wants --out, as this is not the tree that is committed
     #[arg(short, long, value_name = "NAME", global = true, help_heading = GLOBAL)]
     pub profile: Option<String>,
-    /// How findings are printed
+    /// How findings are printed, or a graph is drawn
     #[arg(long, value_name = "FORMAT", global = true, default_value = "human", help_heading = GLOBAL)]
     pub format: Format,
     /// When messages are coloured
@@ -68,6 +68,25 @@ pub enum Command {
     Build(Build),
     /// Report every problem, of an inventory or of any GitOps repository; write nothing
     Check(Check),
+    /// List every object that more than one owner puts into a cluster, over all tools
+    Conflicts {
+        #[command(flatten)]
+        survey: Survey,
+    },
+    /// Say who makes an object, a file, an address or a host, from which lines, and who needs it
+    Why {
+        /// `Kind:namespace/name`, `helm:namespace/release`, a file with or without `:LINE`, an address or a host name
+        what: String,
+        #[command(flatten)]
+        survey: Survey,
+    },
+    /// Draw who waits for whom, written and inferred, or who owns what
+    Graph(Graph),
+    /// Play the start of a cluster from nothing, and stop where it would hang
+    Bootstrap {
+        #[command(flatten)]
+        survey: Survey,
+    },
     /// Print what Flux would apply for a unit of any repository, or the files of a service and what it waits for
     Render(Render),
     /// Encrypt a value for this cluster; reads it from standard input or a file
@@ -108,8 +127,42 @@ pub struct Check {
     /// Judge allowances and certificates by this day too; a build knows no date
     #[arg(long, value_name = "YYYY-MM-DD")]
     pub as_of: Option<Date>,
+    /// Leave out the findings that this file holds
+    #[arg(long, value_name = "FILE")]
+    pub baseline: Option<String>,
+    /// Write today's findings to this file, for later runs to leave out
+    #[arg(long, value_name = "FILE", conflicts_with = "baseline")]
+    pub write_baseline: Option<String>,
     #[command(flatten)]
     pub survey: Survey,
+}
+
+/// Flags of `graph`.
+#[derive(Debug, Args)]
+pub struct Graph {
+    /// What is drawn
+    #[arg(long, value_name = "WHAT", default_value = "deps")]
+    pub of: Of,
+    /// Only what this unit, object or owner is joined to
+    #[arg(long, value_name = "NAME")]
+    pub focus: Option<String>,
+    /// Mark the longest chain of units that wait for each other
+    #[arg(long)]
+    pub critical_path: bool,
+    /// Also draw inferred edges that heal by themselves
+    #[arg(long)]
+    pub soft: bool,
+    #[command(flatten)]
+    pub survey: Survey,
+}
+
+/// What a graph shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Of {
+    /// Units, and which of them wait for which
+    Deps,
+    /// Objects with more than one owner, and their owners
+    Owners,
 }
 
 /// Flags of every command that reads a repository.
@@ -124,6 +177,9 @@ pub struct Survey {
     /// Call `helm template` on charts that lie in the repository
     #[arg(long)]
     pub helm: bool,
+    /// Call `kubectl kustomize` for what is not built here
+    #[arg(long)]
+    pub fallback: bool,
 }
 
 /// Flags of `render`.

@@ -6,11 +6,12 @@ use super::{
     options, report,
 };
 use crate::{
+    accept,
     audits::AUDITS,
     compile::{Options, compile},
     report as reports,
     survey::{self, Survey, survey},
-    world::{Error, World},
+    world::{Access, Error, World},
 };
 
 /// Runs `check`.
@@ -41,15 +42,52 @@ fn repository(
     around: &Surroundings<'_>,
 ) -> Result<Answer, Error> {
     let mut survey = survey(world, &asked(&wanted.survey))?;
-    let found = judged(&mut survey);
+    let mut found = judged(&mut survey);
+    let sources = &survey.repository.sources;
+    if let Some(path) = &wanted.write_baseline {
+        let text = accept::write_baseline(&reports::Report { sources, diagnostics: &found });
+        world.save(path, text.as_bytes(), Access::Shared)?;
+        let stderr = format!("{} findings written to {path}\n", found.len());
+        return Ok(Answer { stderr, ..Answer::default() });
+    }
+    let mut gone = 0;
+    if let Some(path) = &wanted.baseline {
+        let bytes = world.read(path)?.ok_or_else(|| Error::new("read", path, "there is no such file"))?;
+        let text = String::from_utf8_lossy(&bytes);
+        let left = accept::leave_out(&text, sources, found);
+        (found, gone) = left.map_err(|reason| Error::new("use the baseline", path, reason))?;
+    }
+    if arguments.format.name == "github"
+        && let Some(path) = (around.variable)("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty())
+    {
+        summarise(world, &path, &survey, &found)?;
+    }
     let mut answer = answer(arguments, around, &survey.repository.sources, &found);
     if !arguments.quiet && !arguments.format.stdout {
         if found.is_empty() {
             answer.stderr.push_str("no problems\n");
         }
         answer.stderr.push_str(&format!("{}\n", survey.summary()));
+        if gone > 0 {
+            answer.stderr.push_str(&format!("{gone} findings of the baseline are gone: write it anew\n"));
+        }
     }
     Ok(answer)
+}
+
+/// Adds the findings to the summary of a GitHub job, after what is there.
+fn summarise(
+    world: &dyn World,
+    path: &str,
+    survey: &Survey,
+    found: &[crate::diagnostic::Diagnostic],
+) -> Result<(), Error> {
+    let markdown = reports::FORMATS.iter().find(|format| format.name == "markdown").expect("there is such a format");
+    let report = reports::Report { sources: &survey.repository.sources, diagnostics: found };
+    let mut text = world.read(path)?.unwrap_or_default();
+    text.extend(reports::render(*markdown, &report, false).into_bytes());
+    text.extend(format!("\n{}\n", survey.summary()).into_bytes());
+    world.save(path, &text, Access::Shared)
 }
 
 /// Every finding about a repository, in order.
@@ -58,6 +96,7 @@ fn judged(survey: &mut Survey) -> Vec<crate::diagnostic::Diagnostic> {
     for audit in AUDITS {
         audit(survey, &mut found);
     }
+    let found = accept::accept(&survey.repository, &survey.settings, found);
     reports::settle(found, &survey.repository.sources)
 }
 
@@ -67,6 +106,6 @@ pub(super) fn asked(flags: &arguments::Survey) -> survey::Options {
         roots: flags.roots.clone(),
         terraform_plans: flags.terraform_plans.clone(),
         helm: flags.helm,
-        fallback: false,
+        fallback: flags.fallback,
     }
 }

@@ -62,11 +62,15 @@ pub(super) fn names(text: &str) -> Result<Vec<String>, Fault> {
     fn collect(part: &Part, names: &mut Vec<String>) {
         if let Part::Expansion { name, arguments, .. } = part {
             names.push(name.clone());
-            arguments.iter().for_each(|argument| collect(argument, names));
+            for argument in arguments {
+                collect(argument, names);
+            }
         }
     }
     let mut names = Vec::new();
-    parse(text)?.iter().for_each(|part| collect(part, &mut names));
+    for part in parse(text)? {
+        collect(&part, &mut names);
+    }
     Ok(names)
 }
 

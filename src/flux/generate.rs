@@ -127,8 +127,7 @@ fn written(repository: &Repository, path: &str) -> Result<Fields, Stop> {
 /// What Flux makes up for a folder without a kustomization file: every manifest at any depth, and instead of what lies
 /// in a folder that has a kustomization file, that folder.
 fn made_up(repository: &Repository, ignored: &Ignored, folder: &str, place: Place) -> Fields {
-    let mut found = Vec::new();
-    walk(repository, ignored, folder, "", &mut found);
+    let found = resources(repository, ignored, folder);
     let mut fields = Fields { node: Node { place, kind: Kind::Map(Vec::new().into()) } };
     fields.set("apiVersion", place, text(place, "kustomize.config.k8s.io/v1beta1"));
     fields.set("kind", place, text(place, "Kustomization"));
@@ -139,6 +138,13 @@ fn made_up(repository: &Repository, ignored: &Ignored, folder: &str, place: Plac
         fields.set("resources", place, Node { place, kind: Kind::List(items) });
     }
     fields
+}
+
+/// What Flux lists as the resources of a folder without a kustomization file.
+pub fn resources(repository: &Repository, ignored: &Ignored, folder: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    walk(repository, ignored, folder, "", &mut found);
+    found
 }
 
 fn walk(repository: &Repository, ignored: &Ignored, folder: &str, below: &str, found: &mut Vec<String>) {

@@ -2,8 +2,6 @@
 //!
 //! Holds for kustomize-controller 1.9 (fluxcd/pkg/ssa 0.83). Flux waits for what a stage brought before it goes on with the next.
 
-use std::cmp::Ordering;
-
 use super::Object;
 use crate::{claim::group_of, node::Node};
 
@@ -64,11 +62,7 @@ pub fn stage(api_version: &str, kind: &str) -> Stage {
 
 /// Puts the objects of a unit into the order in which Flux applies them.
 pub fn sort(objects: &mut [Object]) {
-    objects.sort_by(|left, right| compare(left, right));
-}
-
-fn compare(left: &Object, right: &Object) -> Ordering {
-    key(left).cmp(&key(right))
+    objects.sort_by(|left, right| key(left).cmp(&key(right)));
 }
 
 /// What objects are ordered by: stage, rank of the kind, group, kind, namespace, name.

@@ -8,9 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     flux::{Source, UnitName, generate, sourceignore::Ignored},
-    kustomize,
     node::{Entry, Kind, Node},
-    repository::{Repository, parent, resolve},
+    repository::{Repository, join, parent, resolve},
     source::{Place, Span},
     world::Error,
 };
@@ -62,13 +61,14 @@ pub fn is_unit(object: &Node) -> bool {
     is_of(object, GROUP, "Kustomization")
 }
 
-/// Every document that is a whole Flux Kustomization, in the order of files. Patches of one, which have no path, are none.
+/// Every document that is a whole Flux Kustomization, in the order of files. Patches of one lack what each has to have.
 pub fn written(repository: &Repository) -> Vec<Written<'_>> {
     let documents =
         repository.files().flat_map(|(path, file)| file.documents().map(move |object| Written { path, object }));
     let is_whole = |written: &Written<'_>| {
         is_unit(written.object)
-            && string(written.object, &["spec", "path"]).is_some()
+            && written.object.at(["spec", "interval"]).is_some()
+            && string(written.object, &["spec", "sourceRef", "name"]).is_some()
             && string(written.object, &["metadata", "name"]).is_some()
     };
     documents.filter(is_whole).collect()
@@ -87,7 +87,20 @@ pub fn find(repository: &Repository, given: &[String]) -> Result<Vec<Root>, Erro
             found.entry(folders).or_insert(root);
         }
     }
+    if found.len() > 1 {
+        // A folder left from an earlier `flux bootstrap` starts nothing.
+        let is_left = |root: &Root| root.objects.iter().all(|first| has_only_flux(repository, &first.folder));
+        let kept: BTreeMap<_, _> =
+            found.iter().filter(|(_, root)| !is_left(root)).map(|(key, root)| (key.clone(), root.clone())).collect();
+        found = if kept.is_empty() { found } else { kept };
+    }
     if found.is_empty() { Ok(unapplied(repository)) } else { Ok(named(found.into_values().collect())) }
+}
+
+/// Whether a folder holds nothing but what `flux bootstrap` writes.
+fn has_only_flux(repository: &Repository, folder: &str) -> bool {
+    let own = ["gotk-components.yaml", "gotk-sync.yaml", "kustomization.yaml"];
+    repository.below(folder).all(|(path, _)| path.rsplit('/').next().is_some_and(|name| own.contains(&name)))
 }
 
 /// `--root DIR`.
@@ -228,54 +241,189 @@ fn is_script(path: &str) -> bool {
         || path.contains(".taskfiles/")
 }
 
-/// The Kustomizations that no other one applies. Those of one name belong to different clusters, told apart by the
-/// shallowest folders that do so.
+/// The Kustomizations that no other one applies, or where a kustomization file lists them, the outermost folder that does.
+/// Those of one name belong to different clusters, told apart by the shallowest folders that do so.
 fn unapplied(repository: &Repository) -> Vec<Root> {
-    let documents = written(repository);
+    let documents = of_one_source(written(repository));
     let ignored = Ignored::of(repository, None);
-    let mut applied = BTreeSet::new();
-    let mut listed = BTreeMap::new();
+    let base = artifact(repository, &documents);
+    let mut applied: BTreeSet<&str> = BTreeSet::new();
+    let mut themselves = BTreeSet::new();
+    let mut closures = BTreeMap::new();
     for written in &documents {
-        let Some(folder) = string(written.object, &["spec", "path"]).map(join_securely) else { continue };
-        let places: &BTreeSet<Place> =
-            listed.entry(folder.clone()).or_insert_with(|| applied_from(repository, &ignored, &folder));
-        applied.extend(places.iter().filter(|place| **place != written.object.place).copied());
+        let folder = base.folder(repository, written.object);
+        let files = closures.entry(folder.clone()).or_insert_with(|| files_of(repository, &ignored, &folder));
+        for other in documents.iter().filter(|other| files.contains(other.path)) {
+            if other.object.place == written.object.place {
+                themselves.insert(written.object.place);
+            } else {
+                applied.insert(other.path);
+            }
+        }
     }
-    let mut firsts: Vec<Written<'_>> =
-        documents.iter().filter(|written| !applied.contains(&written.object.place)).copied().collect();
+    let is_first = |written: &&Written<'_>| !applied.contains(written.path);
+    let mut firsts: Vec<Written<'_>> = documents.iter().filter(is_first).copied().collect();
     if firsts.is_empty() {
         // They apply each other in a circle, which somebody has to enter somewhere.
         firsts.extend(documents.first());
     }
-    grouped(&firsts)
+    let lists = lists(repository);
+    let mut folders = BTreeMap::new();
+    firsts.retain(|written| {
+        // One that lies in the folder it applies is where somebody started.
+        let is_start = themselves.contains(&written.object.place);
+        let outermost = if is_start { BTreeSet::new() } else { outermost(&lists, written.path) };
+        for folder in &outermost {
+            folders.entry(folder.clone()).or_insert(*written);
+        }
+        outermost.is_empty()
+    });
+    let mut roots: Vec<Root> = folders
         .into_iter()
-        .map(|(name, group)| {
-            let parts: Vec<Root> = group.into_iter().map(|written| of_document(repository, written)).collect();
-            Root {
-                name,
-                url: parts.iter().find_map(|root| root.url.clone()),
-                ignore: parts.iter().find_map(|root| root.ignore.clone()),
-                objects: parts.into_iter().flat_map(|root| root.objects).collect(),
-            }
+        .map(|(folder, written)| {
+            let source = source_of(written.object, FLUX_SYSTEM);
+            let kind = source.as_ref().map_or("GitRepository", |source| source.kind.as_str());
+            let name = source.as_ref().map_or(FLUX_SYSTEM, |source| source.name.as_str());
+            let place = kustomization_place(repository, &folder).unwrap_or(written.object.place);
+            made(repository, FLUX_SYSTEM, name, kind, &folder, place)
         })
-        .collect()
-}
-
-/// Where the documents begin that a folder's build has among its objects.
-fn applied_from(repository: &Repository, ignored: &Ignored, folder: &str) -> BTreeSet<Place> {
-    if !repository.is_folder(folder) {
-        return BTreeSet::new();
+        .collect();
+    let names: Vec<String> = names(&roots.iter().map(|root| root.objects[0].folder.clone()).collect::<Vec<_>>());
+    for (root, name) in roots.iter_mut().zip(names) {
+        root.name = name;
     }
-    let nowhere = Node { place: nowhere(repository), kind: Kind::Map(Vec::new().into()) };
-    let Ok(node) = generate::kustomization(repository, ignored, folder, &nowhere) else { return BTreeSet::new() };
-    let built = kustomize::build(repository, folder, Some(&node));
-    built.result.map(|resources| resources.iter().map(|resource| resource.place).collect()).unwrap_or_default()
+    for (name, group) in grouped(&firsts) {
+        let parts: Vec<Root> = group.into_iter().map(|written| of_document(repository, written)).collect();
+        roots.push(Root {
+            name,
+            url: parts.iter().find_map(|root| root.url.clone()),
+            ignore: parts.iter().find_map(|root| root.ignore.clone()),
+            objects: parts.into_iter().flat_map(|root| root.objects).collect(),
+        });
+    }
+    roots
 }
 
-fn nowhere(repository: &Repository) -> Place {
+/// Those of the source that most name, which is this repository.
+fn of_one_source(mut documents: Vec<Written<'_>>) -> Vec<Written<'_>> {
     let source =
-        repository.files().find_map(|(_, file)| file.source).expect("a repository with a Kustomization has a file");
-    Place { source, span: Span::default() }
+        |written: &Written<'_>| source_of(written.object, FLUX_SYSTEM).map(|source| (source.kind, source.name));
+    let mut count = BTreeMap::new();
+    for source in documents.iter().filter_map(source) {
+        *count.entry(source).or_insert(0) += 1;
+    }
+    let is_fetched = |kind: &str| matches!(kind, "GitRepository" | "OCIRepository" | "Bucket");
+    let most = count.into_iter().filter(|((kind, _), _)| is_fetched(kind)).max_by_key(|(_, count)| *count);
+    if let Some((most, _)) = most {
+        documents.retain(|written| source(written).as_ref() == Some(&most));
+    }
+    documents
+}
+
+/// The folders whose kustomization files list a file or folder, by that.
+fn lists(repository: &Repository) -> BTreeMap<String, BTreeSet<String>> {
+    let mut lists: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let folders = repository.files().map(|(path, _)| parent(path).to_owned()).collect::<BTreeSet<_>>();
+    for folder in folders {
+        for listed in listed_by(repository, &folder) {
+            lists.entry(listed).or_default().insert(folder.clone());
+        }
+    }
+    lists
+}
+
+/// The folders that list this, directly or by others, and that no other folder lists.
+fn outermost(lists: &BTreeMap<String, BTreeSet<String>>, path: &str) -> BTreeSet<String> {
+    let mut seen = BTreeSet::new();
+    let mut found = BTreeSet::new();
+    let mut open = vec![path.to_owned()];
+    while let Some(here) = open.pop() {
+        match lists.get(&here) {
+            Some(above) => open.extend(above.iter().filter(|folder| seen.insert((*folder).clone())).cloned()),
+            None if here != path => {
+                found.insert(here);
+            }
+            None => {}
+        }
+    }
+    found
+}
+
+/// Where the kustomization file of a folder begins.
+fn kustomization_place(repository: &Repository, folder: &str) -> Option<Place> {
+    let source = repository.file(&repository.kustomization(folder)?)?.source?;
+    Some(Place { source, span: Span::default() })
+}
+
+/// The files that a folder's build reads, as far as kustomization files list them.
+fn files_of(repository: &Repository, ignored: &Ignored, folder: &str) -> BTreeSet<String> {
+    let mut files = BTreeSet::new();
+    let mut open: Vec<String> = if repository.kustomization(folder).is_some() {
+        vec![folder.to_owned()]
+    } else if repository.is_folder(folder) {
+        generate::resources(repository, ignored, folder).iter().filter_map(|path| resolve(folder, path)).collect()
+    } else {
+        Vec::new()
+    };
+    let mut seen = BTreeSet::new();
+    while let Some(path) = open.pop() {
+        if !seen.insert(path.clone()) {
+            continue;
+        }
+        if repository.is_folder(&path) {
+            open.extend(listed_by(repository, &path));
+        } else {
+            files.insert(path);
+        }
+    }
+    files
+}
+
+/// What the kustomization file of a folder lists.
+fn listed_by(repository: &Repository, folder: &str) -> Vec<String> {
+    let file = repository.kustomization(folder);
+    let documents = file.iter().filter_map(|path| repository.file(path)).flat_map(|file| file.documents());
+    let fields = documents
+        .flat_map(|document| ["resources", "bases", "components"].into_iter().filter_map(|field| document.get(field)));
+    fields.flat_map(Node::items).filter_map(Node::as_str).filter_map(|path| resolve(folder, path)).collect()
+}
+
+/// The folder whose content is pushed as an artifact, from which the paths of those that fetch it are seen.
+#[derive(Clone, Debug, Default)]
+pub struct Artifact(String);
+
+impl Artifact {
+    /// The folder that a Kustomization applies.
+    pub fn folder(&self, repository: &Repository, object: &Node) -> String {
+        let path = string(object, &["spec", "path"]).map(join_securely).unwrap_or_default();
+        let is_pushed = matches!(string(object, &["spec", "sourceRef", "kind"]), Some("OCIRepository" | "Bucket"));
+        if self.0.is_empty() || !is_pushed || repository.is_folder(&path) && !path.is_empty() {
+            return path;
+        }
+        if path.is_empty() { self.0.clone() } else { join(&self.0, &path) }
+    }
+}
+
+/// The folder from which most of those paths lead somewhere that lead nowhere from the top.
+pub fn artifact(repository: &Repository, documents: &[Written<'_>]) -> Artifact {
+    let mut votes: BTreeMap<&str, usize> = BTreeMap::new();
+    for written in documents {
+        let is_pushed =
+            matches!(string(written.object, &["spec", "sourceRef", "kind"]), Some("OCIRepository" | "Bucket"));
+        let Some(path) = string(written.object, &["spec", "path"]).map(join_securely).filter(|path| !path.is_empty())
+        else {
+            continue;
+        };
+        if !is_pushed || repository.is_folder(&path) {
+            continue;
+        }
+        let end = format!("/{path}");
+        for base in repository.folders().filter_map(|folder| folder.strip_suffix(&end)) {
+            *votes.entry(base).or_default() += 1;
+        }
+    }
+    let best = votes.into_iter().max_by_key(|(base, votes)| (*votes, std::cmp::Reverse(base.len())));
+    Artifact(best.map(|(base, _)| base.to_owned()).unwrap_or_default())
 }
 
 /// Kustomizations by the folders that tell those of one name apart.

@@ -155,6 +155,15 @@ fn read(object: &Node, text: &str) -> std::result::Result<Node, String> {
         return Err("what is left is no map".to_owned());
     }
     narrow(&mut root);
+    let is_text = |node: &Node, path: &[&str]| {
+        node.at(path.iter().copied()).and_then(Node::as_str).is_some_and(|text| !text.is_empty())
+    };
+    // Flux passes over what has none of these, without a word.
+    for path in [&["apiVersion"][..], &["kind"], &["metadata", "name"]] {
+        if is_text(object, path) && !is_text(&root, path) {
+            return Err(format!("its `{}` is no text, and Flux leaves it out", path.join(".")));
+        }
+    }
     Ok(root)
 }
 
@@ -172,7 +181,9 @@ fn narrow(node: &mut Node) {
         Kind::List(items) => items.iter_mut().for_each(narrow),
         Kind::Map(entries) => {
             let mut list: Vec<Entry> = std::mem::take(entries).into_iter().collect();
-            list.iter_mut().for_each(|entry| narrow(&mut entry.value));
+            for entry in &mut list {
+                narrow(&mut entry.value);
+            }
             *entries = list.into();
         }
         Kind::Null | Kind::Bool(_) | Kind::String(_) => {}
@@ -328,7 +339,7 @@ fn broken(object: &Node, variables: &Variables, before: &str, why: &str) -> Diag
     };
     let culprit = used.iter().find(|name| variables.get(name).is_some() && reads_without(name));
     let what = culprit.map_or_else(|| "its variables".to_owned(), |name| format!("`{name}`"));
-    let message = format!("{} is no YAML any more once Flux has put in {what}: {why}", name_of(object));
+    let message = format!("{} is no object any more once Flux has put in {what}: {why}", name_of(object));
     let mut written = Vec::new();
     texts(object, &mut written);
     let uses = |text: &str| {

@@ -86,9 +86,7 @@ impl Writer {
     }
 
     fn map(&mut self, entries: &[Entry], indent: Indent) {
-        let mut entries: Vec<&Entry> = entries.iter().collect();
-        entries.sort_by(|left, right| natural(&left.key, &right.key));
-        for entry in entries {
+        for entry in sorted(entries) {
             self.line(indent.column());
             if entry.key.len() <= LONGEST_KEY && !entry.key.contains(is_break) {
                 self.string(&entry.key, indent.of_scalar(), true);
@@ -406,6 +404,17 @@ fn is_base_60(text: &str) -> bool {
         && middle.iter().all(|part| below_60(part))
         && below_60(last)
         && fraction.bytes().all(|byte| byte.is_ascii_digit() || byte == b'_')
+}
+
+/// The entries of a map in the order of their keys. That order can be a circle (`a2`, `a10`, `a1b`), which the sort of the standard
+/// library may answer with a panic, and go-yaml with any order.
+fn sorted(entries: &[Entry]) -> Vec<&Entry> {
+    let mut sorted: Vec<&Entry> = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let at = sorted.partition_point(|before| natural(&before.key, &entry.key).is_le());
+        sorted.insert(at, entry);
+    }
+    sorted
 }
 
 /// The order of keys: as text, but numbers in them by value, and letters behind everything else.

@@ -33,6 +33,7 @@ pub fn build(repository: &Repository, schemas: &Schemas, root: &Root) -> Cluster
         schemas,
         ignored: Ignored::of(repository, root.ignore.as_deref()),
         here: Here::of(repository, root),
+        artifact: roots::artifact(repository, &roots::written(repository)),
         somewhere: variables::names_anywhere(repository),
         given: Given::default(),
         units: Vec::new(),
@@ -54,6 +55,7 @@ struct Following<'r> {
     schemas: &'r Schemas,
     ignored: Ignored,
     here: Here,
+    artifact: roots::Artifact,
     /// What ConfigMaps and Secrets are called anywhere in the repository.
     somewhere: BTreeSet<String>,
     given: Given,
@@ -78,8 +80,7 @@ impl Following<'_> {
             return;
         }
         let spec = spec_of(&object, &name);
-        let path = spec.path.as_ref().map_or("", |path| path.text.as_str());
-        let folder = roots::join_securely(path);
+        let folder = self.artifact.folder(self.repository, &object);
         let is_here = self.here.holds(spec.source.as_ref());
         let exists = self.repository.is_folder(&folder);
         let outcome = if !is_here {
@@ -169,8 +170,7 @@ impl Following<'_> {
             let itself = made.result.iter().flatten().map(|(object, _)| object).find(|object| is_itself(object));
             let Some(itself) = itself.filter(|itself| itself.to_json() != unit.object.to_json()) else { break };
             let spec = spec_of(itself, &unit.name);
-            let path = spec.path.as_ref().map_or("", |path| path.text.as_str());
-            if Some(roots::join_securely(path)) != unit.folder {
+            if Some(self.artifact.folder(self.repository, itself)) != unit.folder {
                 break;
             }
             let itself = itself.clone();

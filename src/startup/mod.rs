@@ -1,7 +1,11 @@
 //! Who has to wait for whom when a cluster comes up from nothing: what is written, what is inferred, and why.
 
 pub mod draw;
-mod needs;
+mod infer;
+pub mod needs;
+pub mod simulate;
+
+pub use infer::{Deadlock, infer};
 
 use crate::source::Place;
 

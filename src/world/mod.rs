@@ -4,6 +4,7 @@
 //! Paths are below the repository's root (`-C DIR`) and written with `/`; an absolute path stays what it is.
 
 mod git;
+mod helm;
 mod mem;
 mod os;
 mod swap;
@@ -60,6 +61,27 @@ pub trait World {
 
     /// The files git tracks at or below these paths, as paths below the root. Nothing outside a work tree or where git cannot be run.
     fn tracked(&self, paths: &[&str]) -> Result<Option<BTreeSet<String>>, Error>;
+
+    /// What `helm template` makes of a chart in the repository, or what it says is wrong with it. Nothing is fetched.
+    fn chart(&self, chart: &Chart<'_>) -> Result<Result<String, String>, Error> {
+        let _ = chart;
+        Err(Error::new("run", "helm", "there is none here"))
+    }
+}
+
+/// A chart to render.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Chart<'c> {
+    /// Its folder, below the root.
+    pub folder: &'c str,
+    /// The release's name.
+    pub release: &'c str,
+    /// The namespace it is rendered for.
+    pub namespace: &'c str,
+    /// The Kubernetes version it is rendered for.
+    pub kubernetes: &'c str,
+    /// Values over the chart's own, YAML.
+    pub values: &'c str,
 }
 
 /// The machine failed. What is wrong in a user's text is a [`Diagnostic`](crate::diagnostic::Diagnostic) instead.

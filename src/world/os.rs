@@ -13,9 +13,9 @@ use std::{
 use walkdir::WalkDir;
 
 use super::{
-    Access, Content, Entry, Error, Kind, Lock, Standing, Versions, World,
+    Access, Chart, Content, Entry, Error, Kind, Lock, Standing, Versions, World,
     git::{self, WorkTree},
-    swap,
+    helm, swap,
 };
 
 /// More than any text we read has; places count bytes in 32 bits.
@@ -209,6 +209,10 @@ impl World for OsWorld {
         let Some(below) = below.to_str() else { return Ok(None) };
         let paths: Vec<String> = paths.iter().map(|path| format!("{below}/{path}")).collect();
         Ok(git::versions(&tree.top, &paths))
+    }
+
+    fn chart(&self, chart: &Chart<'_>) -> Result<Result<String, String>, Error> {
+        helm::template(&self.real_root()?, chart)
     }
 
     fn tracked(&self, paths: &[&str]) -> Result<Option<BTreeSet<String>>, Error> {

@@ -21,7 +21,7 @@ const DEEPEST: usize = 128;
 const LEAST_BUDGET: usize = 16 << 20;
 /// What the tags of YAML itself start with; `!!str` is short for it.
 const STANDARD: &str = "tag:yaml.org,2002:";
-const NOT_A_TEXT: &str = "a text for kubectl, no key at all for kustomize in most places";
+pub(super) const NOT_A_TEXT: &str = "a text for kubectl, no key at all for kustomize in most places";
 /// What a value costs besides its text.
 const VALUE_COST: usize = 32;
 

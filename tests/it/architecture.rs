@@ -38,6 +38,7 @@ const CRATES: &[Home] = &[
     ("rustix", &["world/"]),
     ("ignore::", &["world/"]),
     ("toml_edit", &["cli/cert.rs", "secrets/store.rs"]),
+    ("hcl_edit", &["claims/terraform/hcl.rs"]),
 ];
 
 fn sources() -> Vec<(String, String)> {

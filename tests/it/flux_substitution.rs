@@ -111,6 +111,38 @@ fn texts_expand_as_they_do_in_flux() {
     assert!(wrong.is_empty(), "{} cases differ:\n{}", wrong.len(), wrong.join("\n"));
 }
 
+/// A number is the same number however it is written.
+fn exact(value: &Value) -> Value {
+    match value {
+        Value::Number(number) => json!(number.as_f64()),
+        Value::Array(items) => items.iter().map(exact).collect(),
+        Value::Object(entries) => entries.iter().map(|(key, value)| (key.clone(), exact(value))).collect(),
+        other => other.clone(),
+    }
+}
+
+/// Recorded with the cases above.
+#[test]
+fn objects_are_written_expanded_and_read_again_as_they_are_in_flux() {
+    let cases: Vec<Value> = serde_json::from_str(include_str!("../flux/objects.json")).unwrap();
+    assert!(cases.len() >= 100, "{}", cases.len());
+    let mut wrong = Vec::new();
+    for case in &cases {
+        let question = &case["question"];
+        let ours = match case["mode"].as_str() {
+            Some("yaml") => json!({"yaml": text::text(&object(question))}),
+            _ => substituted(question),
+        };
+        let theirs = &case["answer"];
+        let same =
+            if theirs.get("error").is_some() { ours.get("error").is_some() } else { exact(&ours) == exact(theirs) };
+        if !same {
+            wrong.push(format!("{question}\n  gitopsc: {ours}\n  flux:    {theirs}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{} objects differ:\n{}", wrong.len(), wrong.join("\n"));
+}
+
 #[test]
 fn a_fault_says_where_its_expansion_starts() {
     let nobody = |_: &str| None;
@@ -318,11 +350,21 @@ fn a_value_that_breaks_the_document_is_a_finding_that_names_the_variable() {
         let written = Written::new(&text, &format!("fine 1\ngreeting {greeting}"));
         let (diagnostic, places) = refused(&written);
         assert_eq!(diagnostic.code, code!("substitution-breaks"), "{greeting}");
-        let start = "ConfigMap `harbour` is no YAML any more once Flux has put in `greeting`: ";
+        let start = "ConfigMap `harbour` is no object any more once Flux has put in `greeting`: ";
         assert!(diagnostic.message.starts_with(start), "{}", diagnostic.message);
         assert_eq!(places, ["${greeting}", "greeting"], "{greeting}");
         assert!(!diagnostic.hidden);
     }
+}
+
+#[test]
+fn an_object_whose_name_becomes_a_number_is_one_that_flux_leaves_out() {
+    let text = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: ${site}\n";
+    let (diagnostic, places) = refused(&Written::new(text, "site 12"));
+    assert_eq!(diagnostic.code, code!("substitution-breaks"));
+    let message = "ConfigMap `${site}` is no object any more once Flux has put in `site`: its `metadata.name` is no text, and Flux leaves it out";
+    assert_eq!(diagnostic.message, message);
+    assert_eq!(places, ["${site}", "site"]);
 }
 
 #[test]

@@ -4,8 +4,10 @@
 
 mod architecture;
 mod bad_input;
+mod bad_repository;
 mod build_command;
 mod cases;
+mod claims;
 mod docs;
 mod emit;
 mod findings;

@@ -2,7 +2,8 @@
 """Asks Flux's own library what it makes of variables: of texts, of objects as the text it substitutes in, and of whole objects.
 
     tests/oracle/flux_substitution.py           asks about the cases of tests/flux/envsubst.json and 6,000 random ones
-    tests/oracle/flux_substitution.py --record  asks about the cases and writes the answers into that file
+    tests/oracle/flux_substitution.py --record  asks about the cases and writes the answers into that file, and those about
+                                                60 random objects of each kind into tests/flux/objects.json
 
 Needs cargo, and `flux-build` of tests/oracle/flux, which `.ci/oracles` builds.
 """
@@ -19,7 +20,8 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CASES = ROOT / "tests/flux/envsubst.json"
-SEED = 20_26
+OBJECTS = ROOT / "tests/flux/objects.json"
+SEED = 2026
 COUNT = 2000
 
 NAMES = ["host", "Zone", "n5", "_x", "empty", "gone", "lost_2"]
@@ -29,8 +31,9 @@ VALUES = ["", "a", "gitea.example.org", "Ümläut", "5", "-3", "true", "a b  c",
 PIECES = ["a", "B", " ", "/", ":", "-", "=", "#", "%", "^", ",", "*", "?", "[", "]", "[a-c]", "[^x]", "\\", "\\/", "\\\\", "$", "$$", "}", "{", ".", "é",
           "x", "0", "1", "-1", "7", "\n", "+", "|", "'", '"', "@", "_", "\U0001f680", "~"]
 OPERATORS = ["", "^", "^^", ",", ",,", ",^", ":", ":", "#", "##", "%", "%%", "=", ":=", ":-", ":+", ":?", "/", "//", "/#", "/%", "-", "+", "?", "!"]
+# Without `a1b`: go-yaml orders `a2`, `a10` and `a1b` in a circle.
 KEYS = ["name", "a1", "a10", "a2", "a01", "b.c/d", "Z", "_u", "-m", "1", "true", "on", "~", "x y", "key: with", "é", "", "k" * 130, "0", "${host}", "a-b", "a_b", "a.b",
-        "<", "#k", "'q'", "null", "1.5", "12:30", "=", "-", "a" * 128, "- x", "tab\tkey", "a1b2", "a1b10"]
+        "<", "#k", "'q'", "null", "1.5", "12:30", "=", "-", "a" * 128, "- x", "tab\tkey", "c1d2", "c1d10"]
 
 
 def words(pick, most=4):
@@ -165,6 +168,24 @@ def exact(answer):
     return float(answer) if isinstance(answer, int) and not isinstance(answer, bool) else answer
 
 
+def record():
+    pick = random.Random(SEED)
+    groups = {
+        "yaml": [thing(pick) for _ in range(60)],
+        "substitute": [{"object": thing(pick, templated), "vars": variables(pick), "always": True} for _ in range(60)],
+    }
+    return [
+        {"mode": mode, "question": question, "answer": answer}
+        for mode, questions in groups.items()
+        for question, answer in zip(questions, ask_library(mode, questions), strict=True)
+        if "failed to create resource" not in answer.get("error", "")
+    ]
+
+
+def write(path, rows):
+    path.write_text("[\n" + ",\n".join("  " + json.dumps(row, ensure_ascii=False) for row in rows) + "\n]\n")
+
+
 def main():
     if not shutil.which("flux-build"):
         print("flux-build: skipped")
@@ -177,14 +198,15 @@ def main():
             for word in ("out", "undefined", "error"):
                 case.pop(word, None)
             case.update({word: found for word, found in answer.items() if found or word == "out"})
-        CASES.write_text("[\n" + ",\n".join("  " + json.dumps(case, ensure_ascii=False) for case in cases) + "\n]\n")
+        write(CASES, cases)
+        write(OBJECTS, record())
         return 0
     pick = random.Random(SEED)
     groups = {
         "envsubst": [{"text": case["text"], "vars": case["vars"]} for case in json.loads(CASES.read_text())]
         + [{"text": text(pick), "vars": variables(pick)} for _ in range(COUNT)],
         "yaml": [thing(pick) for _ in range(COUNT)],
-        "substitute": [{"object": thing(pick, templated), "vars": variables(pick)} for _ in range(COUNT)],
+        "substitute": [{"object": thing(pick, templated), "vars": variables(pick), "always": True} for _ in range(COUNT)],
     }
     ours = ask_gitopsc([{"mode": mode} | {"question": question} for mode, questions in groups.items() for question in questions])
     passed = failed = stricter = 0

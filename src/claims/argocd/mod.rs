@@ -7,7 +7,7 @@ mod generate;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Certainty, Claim, Role, Tool, content, embedded, release};
+use super::{Certainty, Claim, Role, Tool, cluster_of, content, embedded, release};
 use crate::{
     claim::ObjectId,
     flux::{Cluster, Text},
@@ -37,10 +37,16 @@ pub struct Application {
     pub creates_namespace: Option<Place>,
     /// Whether its manifest is all there: false for one that a template computes in part.
     pub is_literal: bool,
+    /// Whether it is a manifest of its own, and not what an ApplicationSet or a chart makes.
+    pub is_written: bool,
+    /// A digest of it.
+    pub content: u64,
     /// Where its name is written.
     pub place: Place,
-    /// Which of the survey's clusters it is in, where Flux applies it.
+    /// Which of the survey's clusters it is in, where that can be told.
     pub cluster: Option<usize>,
+    /// Whether Flux applies it.
+    pub is_applied: bool,
 }
 
 /// A source of an Application.
@@ -71,7 +77,37 @@ pub fn claims(repository: &Repository, clusters: &[Cluster], schemas: &Schemas) 
             claims_of(repository, schemas, application).into_iter().filter(|claim| seen.insert(claim.object.clone())),
         );
     }
+    let roots = roots(&applications, &claims);
+    claims.extend(roots);
     claims
+}
+
+/// The Applications that nothing applies: somebody puts them there by hand.
+fn roots(applications: &[Application], claims: &[Claim]) -> Vec<Claim> {
+    let applied: BTreeSet<&ObjectId> = claims.iter().map(|claim| &claim.object).collect();
+    let root = |application: &Application| {
+        let (namespace, name) = application.name.split_once('/')?;
+        let object = ObjectId {
+            group: GROUP.trim_end_matches('/').into(),
+            kind: "Application".into(),
+            namespace: Some(namespace.into()),
+            name: name.into(),
+        };
+        let is_root = application.is_written && !application.is_applied && !applied.contains(&object);
+        is_root.then(|| Claim {
+            object,
+            cluster: application.cluster,
+            tool: Tool::ArgoCd,
+            unit: application.name.clone(),
+            flux_unit: None,
+            role: Role::Bootstrap,
+            prunes: false,
+            certainty: Certainty::Literal,
+            place: application.place,
+            content: Some(application.content),
+        })
+    };
+    applications.iter().filter_map(root).collect()
 }
 
 /// The cluster that most Applications go to. What goes elsewhere is nothing to the objects of this one.
@@ -97,7 +133,7 @@ pub fn applications(repository: &Repository, clusters: &[Cluster]) -> Vec<Applic
             Of::Set => generate::applications(repository, &manifest.node, &|url| addresses.contains(&normal(url))),
         };
         for (node, is_literal) in made {
-            if let Some(found) = application(repository, &node, manifest, is_literal, &addresses) {
+            if let Some(found) = application(repository, clusters, &node, manifest, is_literal, &addresses) {
                 applications.entry(found.name.clone()).or_insert(found);
             }
         }
@@ -117,6 +153,8 @@ struct Manifest {
     kind: Of,
     node: Node,
     cluster: Option<usize>,
+    /// Whether it is a manifest in a file, and an Application.
+    is_written: bool,
 }
 
 /// The Applications and ApplicationSets: what Flux applies, what lies in files, what values of the chart `argocd-apps` hold.
@@ -127,7 +165,7 @@ fn manifests(repository: &Repository, clusters: &[Cluster]) -> Vec<Manifest> {
         for object in found.units.iter().flat_map(crate::flux::Unit::objects) {
             if let Some(kind) = kind_of(&object.node) {
                 applied.insert(object.place);
-                manifests.push(Manifest { kind, node: object.node.clone(), cluster: Some(cluster) });
+                manifests.push(Manifest { kind, node: object.node.clone(), cluster: Some(cluster), is_written: false });
             }
         }
     }
@@ -135,7 +173,8 @@ fn manifests(repository: &Repository, clusters: &[Cluster]) -> Vec<Manifest> {
         for document in file.documents() {
             for manifest in content::manifests(document) {
                 if let Some(kind) = kind_of(manifest).filter(|_| !applied.contains(&manifest.place)) {
-                    manifests.push(Manifest { kind, node: manifest.clone(), cluster: None });
+                    let is_written = kind == Of::Application;
+                    manifests.push(Manifest { kind, node: manifest.clone(), cluster: None, is_written });
                 }
             }
             if path.ends_with("ml") && document.get("apiVersion").is_none() {
@@ -158,7 +197,12 @@ fn of_values(values: &Node) -> Vec<Manifest> {
                 Of::Set => spec.at(["template", "metadata", "name"]).is_some(),
             };
             if is_one {
-                manifests.push(Manifest { kind, node: generate::manifest(entry, kind == Of::Set), cluster: None });
+                manifests.push(Manifest {
+                    kind,
+                    node: generate::manifest(entry, kind == Of::Set),
+                    cluster: None,
+                    is_written: false,
+                });
             }
         }
     }
@@ -210,6 +254,7 @@ fn normal(url: &str) -> String {
 
 fn application(
     repository: &Repository,
+    clusters: &[Cluster],
     node: &Node,
     manifest: &Manifest,
     is_literal: bool,
@@ -242,8 +287,11 @@ fn application(
         prunes: spec.at(["syncPolicy", "automated", "prune"]).is_some_and(|prune| prune.kind == Kind::Bool(true)),
         creates_namespace: creates.map(|option| option.place),
         is_literal,
+        is_written: manifest.is_written,
+        content: content::digest(node),
         place: content::name_place(node),
-        cluster: manifest.cluster,
+        cluster: manifest.cluster.or_else(|| cluster_of(repository.path(node.place), clusters).0),
+        is_applied: manifest.cluster.is_some(),
     })
 }
 
