@@ -2,13 +2,13 @@
 
 use std::collections::VecDeque;
 
-use super::{Resource, Stop, edit, fails, file::malformed, refused};
+use super::{Resource, Stop, edit, fails, refused};
 use crate::{
     code,
     diagnostic::Diagnostic,
     node::{Kind, Node},
     repository::Repository,
-    source::{Place, Span},
+    source::{Place, SourceId, Span},
     yaml::Document,
 };
 
@@ -28,72 +28,63 @@ pub(super) fn objects(repository: &Repository, path: &str) -> Result<Vec<Resourc
             ))),
         });
     }
-    let text = repository.text(path).unwrap_or_default();
-    let place = |start: usize, end: usize| file.source.map(|source| Place { source, span: Span::new(start, end) });
-    let parts = parts(text).map_err(|(start, end)| {
-        let message = "nothing but a comment may follow the marker of a document on its line";
-        place(start, end).map_or_else(|| malformed(message.to_owned(), None), |place| fails(message, place))
-    })?;
-    let documents = file.yaml.iter().flat_map(|reading| &reading.documents);
-    let mut read: Vec<&Node> = Vec::new();
-    let mut last = None;
-    for document in documents {
-        // kustomize takes a text apart at its `---` by itself, and reads one document of each part.
-        let part = parts.partition_point(|start| *start <= document.root.place.span.start as usize);
-        if last.replace(part) == Some(part) {
-            continue;
+    let documents = file.yaml.iter().flat_map(|reading| &reading.documents).collect::<Vec<_>>();
+    let source = documents.first().map(|document| document.root.place.source);
+    let documents = match (source, repository.text(path)) {
+        (Some(source), Some(text)) => first_of_each_part(documents, &parts(source, text)?),
+        _ => documents,
+    };
+    for document in &documents {
+        if let Some(place) = document.keys_that_are_no_texts().find(|key| !is_outermost(&document.root, *key)) {
+            return Err(fails("this key is no text, and JSON has no others", place));
         }
-        check_keys(document)?;
-        read.push(&document.root);
     }
-    expand(read.into_iter())
+    expand(documents.into_iter().map(|document| &document.root))
 }
 
-/// Where the parts of a text begin that kustomize reads by themselves, or a marker that it does not take.
-fn parts(text: &str) -> Result<Vec<usize>, (usize, usize)> {
+/// kustomize holds the outermost keys in a map of texts, whatever they were.
+fn is_outermost(root: &Node, key: Place) -> bool {
+    root.entries().iter().any(|entry| entry.key_place == key)
+}
+
+/// Where the parts of a text start. kustomize cuts it at lines that begin with `---` before it reads YAML, so that nothing but a comment
+/// may follow on such a line, and a directive stands alone.
+fn parts(source: SourceId, text: &str) -> Result<Vec<usize>, Stop> {
+    let place = |start: usize, line: &str| Place { source, span: Span::new(start, start + line.trim_end().len()) };
     let mut parts = vec![0];
-    let mut after_break = false;
     let mut start = 0;
     for line in text.split_inclusive('\n') {
         let end = start + line.len();
-        // A line that begins a part belongs to its text, also if it is a marker again.
-        if after_break && line.starts_with("---") && line.ends_with('\n') {
-            let rest = line[3..].trim();
+        if let Some(rest) = line.strip_prefix("---").filter(|_| start > 0 && line.ends_with('\n')) {
+            let rest = rest.trim();
             if !rest.is_empty() && !rest.starts_with('#') {
-                return Err((start, start + line.trim_end().len()));
+                return Err(fails("nothing but a comment may follow `---` on its line", place(start, line)));
             }
             parts.push(end);
-            after_break = false;
-        } else {
-            after_break = true;
         }
-        if line.starts_with('%') && parts.last() == Some(&start) {
-            return Err((start, start + line.trim_end().len()));
+        if line.starts_with('%') && parts.len() == 1 && is_blank(&text[..start]) {
+            return Err(fails("kustomize reads no directives", place(start, line)));
         }
         start = end;
     }
     Ok(parts)
 }
 
-/// Fails where a map has a key that is no text, which cannot be written as JSON.
-fn check_keys(document: &Document) -> Result<(), Stop> {
-    let keys: Vec<Place> = document
-        .ambiguous
-        .iter()
-        .filter(|scalar| scalar.readings.starts_with("a text for kubectl, no key at all"))
-        .map(|scalar| scalar.place)
-        .collect();
-    if keys.is_empty() {
-        return Ok(());
+/// Whether nothing but comments stands in a text.
+fn is_blank(text: &str) -> bool {
+    text.lines().all(|line| line.trim().is_empty() || line.starts_with('#'))
+}
+
+/// Of each part kustomize reads one document: what follows `...` is lost.
+fn first_of_each_part<'n>(documents: Vec<&'n Document>, parts: &[usize]) -> Vec<&'n Document> {
+    let part = |document: &Document| parts.partition_point(|start| *start <= document.root.place.span.start as usize);
+    let mut kept: Vec<&Document> = Vec::new();
+    for document in documents {
+        if kept.last().is_none_or(|last| part(last) != part(document)) {
+            kept.push(document);
+        }
     }
-    let annotations = document.root.at(["metadata", "annotations"]).map(|annotations| annotations.place.span);
-    match keys
-        .into_iter()
-        .find(|key| annotations.is_none_or(|all| key.span.start < all.start || all.end < key.span.end))
-    {
-        None => Ok(()),
-        Some(key) => Err(fails("this key is no text, and JSON has no other keys", key)),
-    }
+    kept
 }
 
 /// The objects that these documents hold: empty ones dropped, lists taken apart.
