@@ -8,7 +8,7 @@ use super::is_known_whole;
 use crate::{
     code,
     diagnostic::{Diagnostic, Severity},
-    flux::{Outcome, Unit, roots::string},
+    flux::{Outcome, Unit, roots::{is_unit, string}},
     repository::{File, Repository, is_below, join, parent},
     survey::Survey,
 };
