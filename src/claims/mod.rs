@@ -11,7 +11,7 @@ pub mod scripts;
 pub mod talos;
 pub mod terraform;
 
-use crate::{claim::ObjectId, flux::Cluster, kubernetes::Schemas, repository::Repository, source::Place};
+use crate::{claim::ObjectId, flux::Cluster, kubernetes::Schemas, node::Node, repository::Repository, source::Place};
 
 /// The claims of every tool, in a fixed order.
 pub fn all(repository: &Repository, clusters: &[Cluster], schemas: &Schemas) -> Vec<Claim> {
@@ -30,11 +30,28 @@ pub fn sort(claims: &mut [Claim]) {
     claims.sort_by(|left, right| key(left).cmp(&key(right)));
 }
 
+/// Says of claims that name no cluster which one they are about, where that can be told by their files.
+pub fn settle(repository: &Repository, clusters: &[Cluster], claims: &mut [Claim]) {
+    for claim in claims.iter_mut().filter(|claim| claim.cluster.is_none()) {
+        claim.cluster = cluster_of(repository.path(claim.place), clusters).0;
+    }
+}
+
+/// Whether a cluster has more in it than Flux: a folder that was bootstrapped once and then left alone has not.
+fn is_in_use(cluster: &Cluster) -> bool {
+    cluster.units.iter().any(|unit| {
+        unit.objects().iter().any(|object| {
+            let part = object.node.at(["metadata", "labels", "app.kubernetes.io/part-of"]).and_then(Node::as_str);
+            let is_sync = object.id.group.ends_with(".toolkit.fluxcd.io") && object.id.name == unit.name.name;
+            part != Some("flux") && !is_sync
+        })
+    })
+}
+
 /// Which cluster of the survey a file of another tool is about, and whether that can be told: the only one that holds anything,
 /// or the one whose name is in the file's path. With none, everything is about one cluster.
 fn cluster_of(path: &str, clusters: &[Cluster]) -> (Option<usize>, bool) {
-    let holds = |cluster: &Cluster| cluster.units.iter().any(|unit| !unit.objects().is_empty());
-    let alive: Vec<usize> = (0..clusters.len()).filter(|at| holds(&clusters[*at])).collect();
+    let alive: Vec<usize> = (0..clusters.len()).filter(|at| is_in_use(&clusters[*at])).collect();
     match alive.as_slice() {
         [] => (None, clusters.len() < 2),
         [only] => (Some(*only), true),

@@ -8,38 +8,26 @@ use std::{
 use super::{
     Resource, Stop,
     configuration::Configured,
+    fails,
     file::{Kustomization, malformed, shown},
     finish, fold,
     generate::{self, Generated},
     load,
     names::{self, End, Namespacing, Subjects},
-    patch, references, refused, remote,
+    origin::{self, Origin},
+    patch, plugins, references, refused, remote, transform,
+    variables::{self, Variable},
 };
 use crate::{
     code,
     diagnostic::Diagnostic,
     node::Node,
-    repository::{Repository, is_below, resolve},
+    repository::{KUSTOMIZATIONS, Repository, is_below, join, resolve},
     source::Place,
 };
 
-/// Fields that are not done yet, and refused where they say anything.
-const REFUSED: [&str; 14] = [
-    "crds",
-    "generators",
-    "transformers",
-    "validators",
-    "labels",
-    "commonLabels",
-    "commonAnnotations",
-    "replicas",
-    "images",
-    "imageTags",
-    "replacements",
-    "vars",
-    "openapi",
-    "buildMetadata",
-];
+/// Fields that are not done, and refused where they say anything.
+const REFUSED: [&str; 3] = ["crds", "generators", "validators"];
 
 /// What a run over folders carries along.
 pub(super) struct Builder<'r> {
@@ -47,6 +35,8 @@ pub(super) struct Builder<'r> {
     pub reads: BTreeSet<String>,
     /// The folders that are being built, the outermost first.
     stack: Vec<String>,
+    /// The way to the folder that is being built, where `buildMetadata` asks for it.
+    origin: Option<Origin>,
 }
 
 /// Objects so far. Their ids are unique while objects are added.
@@ -55,6 +45,8 @@ pub(super) struct Accumulator {
     pub resources: Vec<Resource>,
     /// The fields that transformers touch.
     pub configured: Configured,
+    /// The `vars` so far.
+    variables: Vec<Variable>,
     /// Where objects are, by the hash of their ids; None once ids may have changed.
     index: Option<HashMap<u64, Vec<usize>>>,
     hasher: RandomState,
@@ -105,7 +97,7 @@ fn twice(first: &Resource, second: &Resource) -> Stop {
 
 impl<'r> Builder<'r> {
     pub fn new(repository: &'r Repository) -> Self {
-        Builder { repository, reads: BTreeSet::new(), stack: Vec::new() }
+        Builder { repository, reads: BTreeSet::new(), stack: Vec::new(), origin: None }
     }
 
     /// The finished objects of the outermost folder.
@@ -116,20 +108,25 @@ impl<'r> Builder<'r> {
         }
         let kustomization = match root {
             Some(root) => {
-                let path = repository
-                    .kustomization(folder)
-                    .unwrap_or_else(|| crate::repository::join(folder, "kustomization.yaml"));
-                Kustomization::new(root, path)?
+                let path = repository.kustomization(folder).unwrap_or_else(|| join(folder, KUSTOMIZATIONS[0]));
+                let reading = repository.file(&path).and_then(|file| file.yaml.as_ref());
+                let ambiguous = reading.and_then(|reading| reading.documents.first());
+                Kustomization::new(root, ambiguous.map_or(&[], |document| &document.ambiguous), path)?
             }
             None => Kustomization::of_folder(repository, folder)?,
         };
-        let Accumulator { mut resources, configured, .. } =
+        let metadata = kustomization.list("buildMetadata");
+        self.origin = (!metadata.is_empty()).then(Origin::default);
+        let Accumulator { mut resources, configured, variables, .. } =
             self.target(folder, &kustomization, Accumulator::default())?;
         generate::add_hashes(&mut resources);
         references::follow(&mut resources, configured.own().map(|own| &own.name_reference[..]))?;
         let sources = &self.repository.sources;
+        variables::resolve(&variables, &mut resources, &configured.get().var_reference, sources)?;
         finish::drop_local(&mut resources, sources)?;
         finish::sort(&mut resources, &kustomization)?;
+        let asked: Vec<&str> = metadata.iter().filter_map(Node::as_str).collect();
+        origin::finish(&mut resources, &asked);
         for resource in &mut resources {
             finish::tidy_annotations(&mut resource.object, sources);
             fold::settle(&mut resource.object, sources);
@@ -156,18 +153,23 @@ impl<'r> Builder<'r> {
                 return Err(refused(format!("`{field}`"), value.place));
             }
         }
+        self.check_schema(folder, kustomization)?;
         let configured = Configured::read(self, folder, kustomization.list("configurations"))?;
         all.configured.merge(configured, kustomization.place())?;
         for what in [Generated::ConfigMap, Generated::Secret] {
             for entry in kustomization.list(what.field()) {
-                let made = generate::generate(self, folder, what, entry, kustomization)?;
-                generate::absorb(all.changing(), made)?;
+                let mut made = generate::generate(self, folder, what, entry, kustomization)?;
+                if let Some(origin) = &self.origin {
+                    origin.builtin(&kustomization.path, what.plugin()).made(&mut made);
+                }
+                generate::absorb(all.changing(), made, &self.repository.sources)?;
             }
         }
         for path in kustomization.list("components") {
             all = self.component(folder, path, all)?;
         }
         self.transform(folder, kustomization, &mut all)?;
+        variables::add(&mut all.variables, &mut all.resources, kustomization)?;
         self.stack.pop();
         Ok(all)
     }
@@ -182,24 +184,91 @@ impl<'r> Builder<'r> {
         all.index = None;
         let Accumulator { resources, configured, .. } = all;
         let fields = configured.get();
+        let mut plugins = Accumulator::default();
+        for line in kustomization.list("transformers") {
+            let text = line.as_str().unwrap_or_default();
+            if self.origin.is_some() || text.contains('\n') {
+                return Err(refused("`transformers` inline or beside `buildMetadata`", line.place));
+            }
+            self.resource(folder, line, &mut plugins)?;
+        }
+        let sources = &self.repository.sources;
         let patches = patch::patches(self, folder, kustomization)?;
         let json_patches = patch::json_patches(self, folder, kustomization)?;
-        patch::apply(resources, &patches, &self.repository.sources)?;
+        let replacements = transform::replacements::read(self, folder, kustomization)?;
+        let sources = &self.repository.sources;
+        let origin = self.origin.clone();
+        let note = |resources: &mut Vec<Resource>, plugin: &str| {
+            if let Some(origin) = &origin {
+                origin.builtin(&kustomization.path, plugin).changed(resources);
+            }
+        };
+        let (merges, patches) = patches.split_at(kustomization.list("patchesStrategicMerge").len());
+        patch::apply(resources, merges, sources)?;
+        if !merges.is_empty() {
+            note(resources, "PatchStrategicMergeTransformer");
+        }
+        for patch in patches {
+            patch::apply(resources, std::slice::from_ref(patch), sources)?;
+            note(resources, "PatchTransformer");
+        }
         if let Some(namespace) = kustomization.get("namespace").filter(|namespace| namespace.as_str() != Some("")) {
             let namespacing =
                 Namespacing { namespace, fields: &fields.namespace, subjects: Subjects::Default, unset_only: false };
             namespacing.apply(resources)?;
+            note(resources, "NamespaceTransformer");
         }
-        for (end, field, fields) in
-            [(End::Prefix, "namePrefix", &fields.name_prefix), (End::Suffix, "nameSuffix", &fields.name_suffix)]
-        {
+        for (end, field, plugin, fields) in [
+            (End::Prefix, "namePrefix", "PrefixTransformer", &fields.name_prefix),
+            (End::Suffix, "nameSuffix", "SuffixTransformer", &fields.name_suffix),
+        ] {
             let text = kustomization.text(field);
             if !text.is_empty() {
                 names::extend(resources, end, text, fields)?;
+                note(resources, plugin);
             }
         }
-        patch::apply(resources, &json_patches, &self.repository.sources)?;
+        let count = |field: &str| kustomization.list(field).len();
+        let notes = |resources: &mut Vec<Resource>, times: usize, plugin: &str| {
+            (0..times).for_each(|_| note(resources, plugin));
+        };
+        transform::labels::apply(resources, kustomization, fields)?;
+        if kustomization.get("labels").is_some() || kustomization.get("commonLabels").is_some() {
+            // One for each of `labels`, and one for `commonLabels` even where there are none.
+            notes(resources, count("labels") + 1, "LabelTransformer");
+        }
+        transform::annotations::apply(resources, kustomization, fields)?;
+        notes(resources, usize::from(kustomization.get("commonAnnotations").is_some()), "AnnotationsTransformer");
+        for patch in &json_patches {
+            patch::apply(resources, std::slice::from_ref(patch), sources)?;
+            note(resources, "PatchJson6902Transformer");
+        }
+        transform::replicas::apply(resources, kustomization, fields, sources)?;
+        notes(resources, count("replicas"), "ReplicaCountTransformer");
+        transform::images::apply(resources, kustomization, fields)?;
+        notes(resources, count("images") + count("imageTags"), "ImageTagTransformer");
+        transform::replacements::apply(resources, &replacements, sources)?;
+        plugins::apply(resources, &plugins.resources)?;
+        notes(resources, usize::from(count("replacements") > 0), "ReplacementTransformer");
         Ok(())
+    }
+
+    /// Whether the schemas that `openapi` names are those that are built in.
+    fn check_schema(&self, folder: &str, kustomization: &Kustomization<'_>) -> Result<(), Stop> {
+        let Some(openapi) = kustomization.get("openapi") else { return Ok(()) };
+        if let Some(path) = openapi.get("path") {
+            let target = resolve(folder, path.as_str().unwrap_or_default());
+            return Err(match target.and_then(|target| self.repository.file(&target)) {
+                Some(_) => refused("`openapi`", openapi.place),
+                None => missing("the schema does not exist".to_owned(), path.place),
+            });
+        }
+        match openapi.get("version") {
+            Some(version) if version.as_str() != Some("v1.21.2") => {
+                Err(fails("kustomize has the schemas of `v1.21.2` only", version.place))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Adds what one line of `resources` leads to: a file, or a folder with a kustomization.
@@ -211,7 +280,10 @@ impl<'r> Builder<'r> {
         let target = resolve(folder, path);
         if let Some(file) = target.as_deref().filter(|file| self.repository.file(file).is_some()) {
             self.reads.insert(file.to_owned());
-            let objects = load::objects(self.repository, file)?;
+            let mut objects = load::objects(self.repository, file)?;
+            if let Some(origin) = &self.origin {
+                origin.join(path).note(&mut objects);
+            }
             return all.append(objects);
         }
         let (kustomization, below) = self.open(path, target, line)?;
@@ -219,9 +291,25 @@ impl<'r> Builder<'r> {
             let message = format!("`{path}` is a Component, which belongs under `components`");
             return Err(malformed(message, Some(line.place)));
         }
-        let inner = self.target(&below, &kustomization, Accumulator::default())?;
+        let inner = self.below(path, &below, &kustomization, Accumulator::default())?;
         all.append(inner.resources)?;
-        all.configured.merge(inner.configured, line.place)
+        all.configured.merge(inner.configured, line.place)?;
+        inner.variables.into_iter().try_for_each(|variable| variables::push(&mut all.variables, variable))
+    }
+
+    /// What a kustomization in another folder gives.
+    fn below(
+        &mut self,
+        line: &str,
+        folder: &str,
+        kustomization: &Kustomization<'_>,
+        before: Accumulator,
+    ) -> Result<Accumulator, Stop> {
+        let origin = self.origin.clone();
+        self.origin = origin.as_ref().map(|origin| origin.join(line));
+        let all = self.target(folder, kustomization, before)?;
+        self.origin = origin;
+        Ok(all)
     }
 
     fn component(&mut self, folder: &str, line: &Node, all: Accumulator) -> Result<Accumulator, Stop> {
@@ -231,10 +319,11 @@ impl<'r> Builder<'r> {
             let message = format!("`{path}` is no Component, so it belongs under `resources`");
             return Err(malformed(message, Some(line.place)));
         }
-        let inner = self.target(&below, &kustomization, all)?;
+        let inner = self.below(path, &below, &kustomization, all)?;
         let mut all = Accumulator::default();
         all.append(inner.resources)?;
         all.configured = inner.configured;
+        all.variables = inner.variables;
         Ok(all)
     }
 

@@ -2,13 +2,14 @@
 
 use std::borrow::Cow;
 
-use super::{Stop, refused};
+use super::{Stop, kubectl, refused};
 use crate::{
     code,
     diagnostic::{Diagnostic, nearest},
     node::{Entry, Kind, Node, Part},
     repository::{KUSTOMIZATIONS, Repository, join},
     source::Place,
+    yaml::Ambiguous,
 };
 
 /// What a value must look like. Null is allowed everywhere, and means that the field is not there.
@@ -183,17 +184,19 @@ impl<'n> Kustomization<'n> {
             let message = format!("`{path}` and `{second}` are two kustomization files of one folder");
             return Err(malformed(message, file.documents().next().map(|root| root.place)));
         }
-        if let Some(fault) = file.faults().next() {
+        // A key that stands twice is a fault in objects only; here the last one counts.
+        if let Some(fault) = file.faults().find(|fault| fault.code != code!("key-twice")) {
             return Err(Stop::Fails(Box::new(fault.clone())));
         }
-        match file.documents().next() {
-            Some(root) => Kustomization::new(root, path),
+        match file.yaml.iter().flat_map(|reading| &reading.documents).next() {
+            Some(document) => Kustomization::new(&document.root, &document.ambiguous, path),
             None => Err(malformed(format!("`{path}` is empty"), None)),
         }
     }
 
-    /// The kustomization that this map is.
-    pub fn new(root: &'n Node, path: String) -> Result<Self, Stop> {
+    /// The kustomization that this map is. `ambiguous` are the scalars of its document that readers differ about.
+    pub fn new(root: &'n Node, ambiguous: &[Ambiguous], path: String) -> Result<Self, Stop> {
+        let root = kubectl::reading(root, ambiguous);
         if !matches!(root.kind, Kind::Map(_)) {
             return Err(malformed(format!("`{path}` is not a map"), Some(root.place)));
         }
@@ -205,10 +208,10 @@ impl<'n> Kustomization<'n> {
         let mut exact = true;
         for entry in root.entries() {
             if !REFUSED.iter().any(|name| name.eq_ignore_ascii_case(&entry.key)) {
-                exact &= check_field(root, entry, FIELDS)?;
+                exact &= check_field(&root, entry, FIELDS)?;
             }
         }
-        let root = if exact { Cow::Borrowed(root) } else { Cow::Owned(canonical_fields(root, FIELDS)) };
+        let root = if exact { root } else { Cow::Owned(canonical_fields(&root, FIELDS)) };
         let kustomization = Kustomization { root, path };
         kustomization.check_kind()?;
         Ok(kustomization)

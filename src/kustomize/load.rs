@@ -2,12 +2,14 @@
 
 use std::collections::VecDeque;
 
-use super::{Resource, Stop, edit, fails, refused};
+use super::{Resource, Stop, edit, fails, file::malformed, refused};
 use crate::{
     code,
     diagnostic::Diagnostic,
     node::{Kind, Node},
     repository::Repository,
+    source::{Place, Span},
+    yaml::Document,
 };
 
 /// The objects of a file.
@@ -17,7 +19,7 @@ pub(super) fn objects(repository: &Repository, path: &str) -> Result<Vec<Resourc
         return Err(Stop::Fails(Box::new(fault.clone())));
     }
     if file.yaml.is_none() {
-        let place = file.source.map(|source| crate::source::Place { source, span: crate::source::Span::default() });
+        let place = file.source.map(|source| Place { source, span: Span::default() });
         return Err(match place {
             Some(place) => refused(format!("the file `{path}`, which is not read as YAML"), place),
             None => Stop::Fails(Box::new(Diagnostic::new(
@@ -26,7 +28,72 @@ pub(super) fn objects(repository: &Repository, path: &str) -> Result<Vec<Resourc
             ))),
         });
     }
-    expand(file.documents())
+    let text = repository.text(path).unwrap_or_default();
+    let place = |start: usize, end: usize| file.source.map(|source| Place { source, span: Span::new(start, end) });
+    let parts = parts(text).map_err(|(start, end)| {
+        let message = "nothing but a comment may follow the marker of a document on its line";
+        place(start, end).map_or_else(|| malformed(message.to_owned(), None), |place| fails(message, place))
+    })?;
+    let documents = file.yaml.iter().flat_map(|reading| &reading.documents);
+    let mut read: Vec<&Node> = Vec::new();
+    let mut last = None;
+    for document in documents {
+        // kustomize takes a text apart at its `---` by itself, and reads one document of each part.
+        let part = parts.partition_point(|start| *start <= document.root.place.span.start as usize);
+        if last.replace(part) == Some(part) {
+            continue;
+        }
+        check_keys(document)?;
+        read.push(&document.root);
+    }
+    expand(read.into_iter())
+}
+
+/// Where the parts of a text begin that kustomize reads by themselves, or a marker that it does not take.
+fn parts(text: &str) -> Result<Vec<usize>, (usize, usize)> {
+    let mut parts = vec![0];
+    let mut after_break = false;
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        let end = start + line.len();
+        // A line that begins a part belongs to its text, also if it is a marker again.
+        if after_break && line.starts_with("---") && line.ends_with('\n') {
+            let rest = line[3..].trim();
+            if !rest.is_empty() && !rest.starts_with('#') {
+                return Err((start, start + line.trim_end().len()));
+            }
+            parts.push(end);
+            after_break = false;
+        } else {
+            after_break = true;
+        }
+        if line.starts_with('%') && parts.last() == Some(&start) {
+            return Err((start, start + line.trim_end().len()));
+        }
+        start = end;
+    }
+    Ok(parts)
+}
+
+/// Fails where a map has a key that is no text, which cannot be written as JSON.
+fn check_keys(document: &Document) -> Result<(), Stop> {
+    let keys: Vec<Place> = document
+        .ambiguous
+        .iter()
+        .filter(|scalar| scalar.readings.starts_with("a text for kubectl, no key at all"))
+        .map(|scalar| scalar.place)
+        .collect();
+    if keys.is_empty() {
+        return Ok(());
+    }
+    let annotations = document.root.at(["metadata", "annotations"]).map(|annotations| annotations.place.span);
+    match keys
+        .into_iter()
+        .find(|key| annotations.is_none_or(|all| key.span.start < all.start || all.end < key.span.end))
+    {
+        None => Ok(()),
+        Some(key) => Err(fails("this key is no text, and JSON has no other keys", key)),
+    }
 }
 
 /// The objects that these documents hold: empty ones dropped, lists taken apart.
@@ -80,6 +147,14 @@ pub(super) fn check(node: &Node) -> Result<(), Stop> {
     let kind = kind(node);
     if kind.is_empty() {
         return nameless("an object without a `kind`".to_owned());
+    }
+    if let Some(annotations) = node.at(["metadata", "annotations"])
+        && let Some(own) = annotations.entry("internal.config.kubernetes.io/previousNames")
+    {
+        return Err(fails(
+            "kustomize keeps notes of its own in this annotation, and does not take yours",
+            own.key_place,
+        ));
     }
     let name = node.at(["metadata", "name"]).and_then(edit::scalar_text).unwrap_or_default();
     if name.is_empty() && !kind.ends_with("List") {

@@ -22,7 +22,10 @@ pub(super) struct Selector {
 /// A regular expression that a whole text must match. The common ones need no machine for it.
 #[derive(Clone, Debug)]
 enum Pattern {
+    /// None is given.
     Any,
+    /// `.*`
+    Every,
     OneOf(Vec<String>),
     Regex(Box<Regex>),
 }
@@ -74,9 +77,12 @@ impl Selector {
             return false;
         }
         if !matches!(self.namespace, Pattern::Any) {
-            let current = resource.id();
-            let namespaces = [Some(&current), first];
-            if !namespaces.into_iter().flatten().any(|id| self.namespace.matches(id.effective_namespace())) {
+            let now = resource.identity();
+            let first = first.map(|_| resource.original());
+            let first = first.as_ref().map(Id::effective_namespace);
+            if !(self.namespace.matches(now.effective_namespace())
+                || first.is_some_and(|first| self.namespace.matches(first)))
+            {
                 return false;
             }
         }
@@ -128,8 +134,10 @@ impl Pattern {
     fn new(text: &str, place: Place) -> Result<Pattern, Stop> {
         let plain =
             |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'/'));
-        if text.is_empty() || text == ".*" {
-            return Ok(Pattern::Any);
+        match text {
+            "" => return Ok(Pattern::Any),
+            ".*" => return Ok(Pattern::Every),
+            _ => {}
         }
         let text = text.strip_prefix('^').unwrap_or(text);
         let inner = text.strip_suffix('$').unwrap_or(text);
@@ -147,7 +155,7 @@ impl Pattern {
 
     fn matches(&self, text: &str) -> bool {
         match self {
-            Pattern::Any => true,
+            Pattern::Any | Pattern::Every => true,
             Pattern::OneOf(texts) => texts.iter().any(|one| one == text),
             Pattern::Regex(regex) => regex.is_match(text),
         }

@@ -28,6 +28,16 @@ pub struct Document {
     pub ambiguous: Vec<Ambiguous>,
 }
 
+impl Document {
+    /// Where a key is written that is no text for kustomize: a number, a boolean or a date.
+    pub fn keys_that_are_no_texts(&self) -> impl Iterator<Item = Place> {
+        self.ambiguous
+            .iter()
+            .filter(|ambiguous| ambiguous.readings == read::NOT_A_TEXT)
+            .map(|ambiguous| ambiguous.place)
+    }
+}
+
 /// A scalar that means different things to different readers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ambiguous {

@@ -21,7 +21,7 @@ const DEEPEST: usize = 128;
 const LEAST_BUDGET: usize = 16 << 20;
 /// What the tags of YAML itself start with; `!!str` is short for it.
 const STANDARD: &str = "tag:yaml.org,2002:";
-const NOT_A_TEXT: &str = "a text for kubectl, no key at all for kustomize in most places";
+pub(super) const NOT_A_TEXT: &str = "a text for kubectl, no key at all for kustomize in most places";
 /// What a value costs besides its text.
 const VALUE_COST: usize = 32;
 
@@ -298,12 +298,12 @@ impl<'t> Reader<'t> {
             return;
         }
         if let Some(&first) = map.index.get(&key) {
-            if self.dialect == Dialect::Kubectl {
-                map.entries[first] = Entry { key, key_place, value };
-                return;
+            let first = &mut map.entries[first];
+            if self.dialect == Dialect::Kustomize {
+                self.diagnostics.push(key_twice(&key, key_place, first.key_place));
             }
-            let first = map.entries[first].key_place;
-            self.diagnostics.push(key_twice(&key, key_place, first));
+            // The last counts: for kubectl, and for kustomize in its own files.
+            first.value = value;
             return;
         }
         map.index.insert(key.clone(), map.entries.len());
@@ -839,7 +839,7 @@ mod tests {
         assert_eq!(findings("{1: a, \"1\": b}"), [found("key-twice", &["\"1\"", "1"])]);
         assert_eq!(findings("{<<: {a: 1}, <<: {b: 1}}"), [found("key-twice", &["<<", "<<"])]);
         let (_, reading) = reading("a: 1\na: 2\n");
-        assert_eq!(reading.documents[0].root.to_json(), json!({"a": 1}));
+        assert_eq!(reading.documents[0].root.to_json(), json!({"a": 2}));
     }
 
     #[test]

@@ -61,6 +61,11 @@ pub(super) fn resolve(text: &str) -> Scalar {
     }
 }
 
+/// Whether kustomize takes a plain scalar for the text it is.
+pub(crate) fn is_text(text: &str) -> bool {
+    resolve(text) == Scalar::String
+}
+
 /// What kubectl reads, and whatever else reads YAML with sigs.k8s.io/yaml: `yes` is a boolean, a date is a text.
 pub(super) fn resolve_for_kubectl(text: &str) -> Scalar {
     match text {
@@ -77,11 +82,6 @@ pub(super) fn resolve_for_kubectl(text: &str) -> Scalar {
         Scalar::Time(_) => Scalar::String,
         other => other,
     }
-}
-
-/// Whether kustomize takes a plain scalar for the text it is.
-pub(crate) fn is_text(text: &str) -> bool {
-    resolve(text) == Scalar::String
 }
 
 /// A Go integer: decimal, `0x`, `0b`, `0o` or a leading zero, signed, up to 64 bits.

@@ -33,7 +33,7 @@ pub(super) fn merge(object: &mut Node, patch: &Node, sources: &Sources) -> Resul
 }
 
 /// The text of a scalar to the letter, where it stands in a source; otherwise as [`raw`] gives it.
-pub(super) fn written<'n>(node: &'n Node, sources: &'n Sources) -> Cow<'n, str> {
+pub(in crate::kustomize) fn written<'n>(node: &'n Node, sources: &'n Sources) -> Cow<'n, str> {
     let text = sources.text(node.place);
     let agrees = match &node.kind {
         Kind::Null => matches!(text, "" | "~" | "null" | "Null" | "NULL"),
@@ -46,7 +46,7 @@ pub(super) fn written<'n>(node: &'n Node, sources: &'n Sources) -> Cow<'n, str> 
 
 /// Whether a text is written in quotes or as a block. kustomize keeps the quotes of a value that a patch changes, so that whatever
 /// the patch has becomes a text.
-fn is_quoted(node: &Node, sources: &Sources) -> bool {
+pub(in crate::kustomize) fn is_quoted(node: &Node, sources: &Sources) -> bool {
     let Kind::String(text) = &node.kind else { return false };
     sources.text(node.place).starts_with(['"', '\'', '|', '>']) || !yaml::is_text(text)
 }

@@ -5,22 +5,25 @@ mod json;
 mod lists;
 mod merge;
 
-use std::collections::HashSet;
+use std::{borrow::Cow, collections::HashSet};
 
 use self::json::Operation;
+pub(super) use self::merge::{is_quoted, written};
 use super::{
     Id, Resource, Stop,
     accumulate::{Builder, missing},
     edit, fails,
     file::Kustomization,
-    fold, load, refused, remote,
+    fold,
+    id::Identity,
+    kubectl, load, refused, remote,
     select::Selector,
 };
 use crate::{
     node::{Kind, Node},
     repository::resolve,
     source::{Place, Sources},
-    yaml::{Ambiguous, Document, Reading},
+    yaml::{Document, Reading},
 };
 
 /// A patch, read and ready.
@@ -201,39 +204,14 @@ fn operations(text: &Text, sources: &Sources) -> Result<Vec<Operation>, Stop> {
         return Err(Stop::Fails(Box::new(fault.clone())));
     }
     let Some(Document { root, ambiguous }) = text.reading.documents.first() else { return Ok(Vec::new()) };
+    let root = if text.text.starts_with('[') { Cow::Borrowed(root) } else { kubectl::reading(root, ambiguous) };
     let Kind::List(items) = &root.kind else { return Err(no_steps(root.place)) };
     let mut steps = items.clone();
     if let Some(step) = steps.iter().find(|step| !matches!(step.kind, Kind::Map(_) | Kind::Null)) {
         return Err(no_steps(step.place));
     }
-    let differing: Vec<&Ambiguous> = ambiguous.iter().filter(|one| for_kubectl(one).is_some()).collect();
-    if !differing.is_empty() && !text.text.starts_with('[') {
-        steps.iter_mut().for_each(|step| read_as_kubectl(step, &differing));
-    }
     steps.iter_mut().for_each(|step| fold::forget(step, sources));
     Ok(steps.iter().map(Operation::read).collect())
-}
-
-/// What kubectl, and kustomize for JSON patches, takes a scalar for that kustomize reads otherwise elsewhere.
-fn for_kubectl(scalar: &Ambiguous) -> Option<Kind> {
-    if scalar.readings.starts_with("a boolean for kubectl") {
-        return Some(Kind::Bool(scalar.text.starts_with(['y', 'Y']) || scalar.text.eq_ignore_ascii_case("on")));
-    }
-    let text = ["a string for kubectl, a time", "a string for kubectl, a number"];
-    text.iter().any(|text| scalar.readings.starts_with(text)).then(|| Kind::String(scalar.text.clone()))
-}
-
-fn read_as_kubectl(node: &mut Node, differing: &[&Ambiguous]) {
-    if let Some(kind) = differing.iter().find(|one| one.place == node.place).and_then(|one| for_kubectl(one))
-        && !matches!(node.kind, Kind::Map(_) | Kind::List(_))
-    {
-        node.kind = kind;
-    }
-    match &mut node.kind {
-        Kind::List(items) => items.iter_mut().for_each(|item| read_as_kubectl(item, differing)),
-        Kind::Map(entries) => entries.values_mut().for_each(|(_, value)| read_as_kubectl(value, differing)),
-        _ => {}
-    }
 }
 
 /// Labels and annotations of a patch with a target are texts to kustomize, even where they are null to delete something.
@@ -286,11 +264,11 @@ impl Patch {
 
     /// Merges a document into the object it names.
     fn merge_into_own(&self, resources: &mut Vec<Resource>, document: &Node, sources: &Sources) -> Result<(), Stop> {
-        let wanted = Resource::new(document.clone()).id();
+        let wanted = Identity::of(document).to_id();
         let is_meant = |resource: &Resource| {
-            let now = resource.identity();
-            (now.name == wanted.name && now.to_id().is_same(&wanted))
-                || resource.past.iter().any(|past| past.name == wanted.name && past.is_same(&wanted))
+            resource.identity().is_same(&Identity::of(document))
+                || (resource.past.iter().any(|past| past.name == wanted.name)
+                    && resource.past_ids().iter().any(|past| past.is_same(&wanted)))
         };
         let mut found = (0..resources.len()).filter(|at| is_meant(&resources[*at]));
         let (first, second) = (found.next(), found.next());

@@ -1,0 +1,37 @@
+//! What a kustomization changes in its objects besides their names: labels, annotations, replicas, images, replacements.
+
+pub(super) mod annotations;
+pub(super) mod images;
+pub(super) mod labels;
+pub(super) mod replacements;
+pub(super) mod replicas;
+
+use super::{
+    Resource, Stop, edit, fails,
+    field_specs::{FieldSpec, Make},
+};
+use crate::node::{Kind, Node};
+
+/// Sets the keys of a map of texts in every map that the fields name.
+pub(super) fn set_texts(resources: &mut [Resource], pairs: &Node, fields: &[FieldSpec]) -> Result<(), Stop> {
+    for resource in resources {
+        for field in fields {
+            field.visit(&mut resource.object, Make::Map, pairs.place, &mut |map| set_pairs(map, pairs))?;
+        }
+    }
+    Ok(())
+}
+
+fn set_pairs(map: &mut Node, pairs: &Node) -> Result<(), Stop> {
+    match map.kind {
+        Kind::Map(_) => {}
+        // Where nothing is made, kustomize writes into the null and loses it.
+        Kind::Null => return Ok(()),
+        _ => return Err(fails("labels or annotations are to be set in something that is no map", map.place)),
+    }
+    for pair in pairs.entries() {
+        let text = pair.value.as_str().unwrap_or_default();
+        map.set(&pair.key, pair.key_place, edit::string(text, pair.value.place));
+    }
+    Ok(())
+}
