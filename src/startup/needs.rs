@@ -28,7 +28,7 @@ pub struct Need {
 pub const DEFAULT_CLASS: &str = "storageclass/";
 
 /// Namespaces that every cluster has, and the one Flux runs in.
-const GIVEN: &[&str] = &["default", "kube-system", "kube-public", "kube-node-lease", "flux-system"];
+pub const GIVEN: &[&str] = &["default", "kube-system", "kube-public", "kube-node-lease", "flux-system"];
 
 /// What an object needs.
 pub fn of(object: &Object) -> Vec<Need> {
