@@ -24,6 +24,7 @@ macro_rules! audits {
 audits! {
     api_versions,
     charts,
+    committed_secrets,
     files,
     flux_bootstrap_twice,
     health_checks,
