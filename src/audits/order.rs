@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     code,
     diagnostic::{Diagnostic, Severity, nearest},
-    flux::{Cluster, Dependency, Unit, UnitName},
+    flux::{Cluster, Dependency, Outcome, Unit, UnitName},
     startup::{Edge, Graph, Reason, Strength},
     survey::Survey,
 };
@@ -14,8 +14,12 @@ use crate::{
 pub fn audit(survey: &Survey, found: &mut Vec<Diagnostic>) {
     for (at, cluster) in survey.clusters.iter().enumerate() {
         let graph = &survey.graphs[at];
-        let broken = cluster.units.iter().any(|unit| !matches!(unit.outcome, crate::flux::Outcome::Objects(_)));
-        targets(survey, cluster, found);
+        let is_unknown = |unit: &Unit| matches!(unit.outcome, Outcome::Stopped(_) | Outcome::Elsewhere);
+        let broken = cluster.units.iter().any(is_unknown);
+        // A unit that could not be built may apply the one that is waited for.
+        if !broken {
+            targets(survey, cluster, found);
+        }
         cycles(cluster, graph, found);
         waits_for_children(cluster, found);
         unready(cluster, found);

@@ -5,7 +5,7 @@ mod findings;
 use std::collections::BTreeSet;
 
 use crate::{
-    claims::{self, Certainty, Claim, Role, Tool, helm, helm::Release, terraform},
+    claims::{self, Certainty, Claim, Role, Tool, helm, helm::Release, helmfile, terraform},
     diagnostic::Diagnostic,
     flux::{self, Cluster, Outcome, UnitName, roots},
     kubernetes::Schemas,
@@ -115,10 +115,11 @@ pub fn with(
     claims::settle(&repository, &clusters, &mut claims);
     claims::sort(&mut claims);
     let contested = verdict::judge(&claims, clusters.len(), &settings.settings);
+    let installed = helmfile::releases(&repository);
     let inferred = clusters
         .iter()
         .enumerate()
-        .map(|(at, cluster)| startup::infer(cluster, at, &releases, &claims, &settings.settings));
+        .map(|(at, cluster)| startup::infer(cluster, at, &releases, &claims, &installed, &settings.settings));
     let (graphs, deadlocks) = inferred.unzip();
     let units = || clusters.iter().flat_map(|cluster| &cluster.units);
     let mut loaded: BTreeSet<String> = units().flat_map(|unit| unit.reads.iter().cloned()).collect();
