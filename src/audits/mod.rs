@@ -21,6 +21,7 @@ audits! {
     flux_bootstrap_twice,
     order,
     ownership,
+    unmade,
 }
 
 pub use ownership::owner;
