@@ -34,6 +34,7 @@ audits! {
     ownership,
     sources,
     tofu,
+    unmade,
 }
 
 pub use ownership::owner;
