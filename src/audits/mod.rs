@@ -18,6 +18,7 @@ macro_rules! audits {
 }
 
 audits! {
+    addresses,
     committed_secrets,
     flux_bootstrap_twice,
     order,
