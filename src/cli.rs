@@ -5,6 +5,7 @@ mod bootstrap;
 mod build;
 mod cert;
 mod check;
+mod composed;
 mod conflicts;
 mod graph;
 mod render;
@@ -54,12 +55,16 @@ pub struct Surroundings<'s> {
 
 /// Answers a command.
 pub fn run(arguments: &Arguments, world: &dyn World, around: &Surroundings<'_>) -> Answer {
+    if arguments.format.is_picture() && !matches!(arguments.command, Command::Graph(_)) {
+        let message = format!("`--format {}` is for `gitopsc graph`", arguments.format.name);
+        return refusal(message, "`gitopsc --help` lists how findings are printed");
+    }
     let answer = match &arguments.command {
         Command::Build(wanted) => build::build(arguments, wanted, world, around),
         Command::Check(wanted) => check::check(arguments, wanted, world, around),
         Command::Conflicts { survey } => conflicts::conflicts(arguments, survey, world),
         Command::Why { what, survey } => why::why(what, survey, world),
-        Command::Graph(wanted) => graph::graph(wanted, world),
+        Command::Graph(wanted) => graph::graph(arguments, wanted, world),
         Command::Bootstrap { survey } => bootstrap::bootstrap(survey, world),
         Command::Render(wanted) => render::render(arguments, wanted, world, around),
         Command::Seal(wanted) => seal::seal(arguments, wanted, world, around),

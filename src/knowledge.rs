@@ -276,10 +276,10 @@ pub const CHARTS: &[Known] = &[
     },
     // mariadb-operator-crds 25.8, its documentation
     Known { chart: "mariadb-operator-crds", provides: &["api/k8s.mariadb.com"], ..NOTHING },
-    // metallb 0.15.2, v0.16.2
+    // metallb 0.15.2, v0.16.2 (whose FRR objects are on unless values say otherwise)
     Known {
         chart: "metallb",
-        provides: &["api/metallb.io"],
+        provides: &["api/metallb.io", "api/frrk8s.metallb.io"],
         workloads: &["Deployment/{fullname}-controller", "DaemonSet/{fullname}-speaker"],
         webhooks: &["metallb.io"],
     },

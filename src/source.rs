@@ -103,6 +103,13 @@ impl Sources {
         id
     }
 
+    /// Takes over all texts of another run, and gives what finds places of that run among these.
+    pub fn append(&mut self, other: Sources) -> impl Fn(Place) -> Place + use<> {
+        let before = u32::try_from(self.list.len()).expect("fewer than 2^32 sources");
+        self.list.extend(other.list);
+        move |place| Place { source: SourceId(place.source.0 + before), span: place.span }
+    }
+
     /// The text behind an id.
     pub fn get(&self, id: SourceId) -> &Source {
         &self.list[id.0 as usize]
@@ -154,6 +161,16 @@ mod tests {
                 assert_eq!((position.line, position.column), line_column(text, offset), "{text:?} at {offset}");
             }
         }
+    }
+
+    #[test]
+    fn places_move_with_their_texts() {
+        let mut all = Sources::default();
+        all.add("a", "one");
+        let mut others = Sources::default();
+        let source = others.add("b", "two");
+        let moved = all.append(others);
+        assert_eq!(all.text(moved(Place { source, span: Span::new(0, 2) })), "tw");
     }
 
     #[test]

@@ -2,7 +2,11 @@
 //!
 //! A new audit is a file here, its name in the list and a page in `docs/codes/`.
 
-use crate::{diagnostic::Diagnostic, survey::Survey};
+use crate::{
+    diagnostic::Diagnostic,
+    flux::{Cluster, Object, Outcome, Unit},
+    survey::Survey,
+};
 
 /// An audit.
 pub type Audit = fn(&Survey, &mut Vec<Diagnostic>);
@@ -19,10 +23,34 @@ macro_rules! audits {
 
 audits! {
     addresses,
+    api_versions,
+    charts,
     committed_secrets,
+    files,
     flux_bootstrap_twice,
+    health_checks,
+    manifests,
+    namespaces,
     order,
     ownership,
+    sources,
+    tofu,
 }
 
 pub use ownership::owner;
+
+/// Every object of every cluster, with its cluster's index and its unit.
+fn objects(survey: &Survey) -> impl Iterator<Item = (usize, &Unit, &Object)> {
+    let units =
+        survey.clusters.iter().enumerate().flat_map(|(at, cluster)| cluster.units.iter().map(move |unit| (at, unit)));
+    units.flat_map(|(at, unit)| unit.objects().iter().map(move |object| (at, unit, object)))
+}
+
+/// Whether all that a cluster applies is known: every unit was built, and nothing makes objects out of others at runtime.
+fn is_known_whole(cluster: &Cluster) -> bool {
+    let is_built = |unit: &Unit| matches!(unit.outcome, Outcome::Objects(_) | Outcome::NoPath);
+    let makes_objects = |object: &Object| {
+        matches!(object.id.kind.as_str(), "ResourceSet" | "ArtifactGenerator" | "Application" | "ApplicationSet")
+    };
+    cluster.units.iter().all(|unit| is_built(unit) && !unit.objects().iter().any(makes_objects))
+}

@@ -218,7 +218,7 @@ fn missing(survey: &Survey, at: usize, found: &mut Vec<Diagnostic>) {
     let mut by_target: BTreeMap<usize, Vec<(&Edge, &Reason)>> = BTreeMap::new();
     for edge in graph.edges.iter().filter(|edge| edge.written.is_none()) {
         let is_implied = before[edge.from].contains(&edge.to);
-        let Some(reason) = edge.reasons.first().filter(|reason| reason.strength < Strength::Soft && !is_implied) else {
+        let Some(reason) = edge.known().next().filter(|reason| reason.strength < Strength::Soft && !is_implied) else {
             continue;
         };
         by_target.entry(edge.to).or_default().push((edge, reason));

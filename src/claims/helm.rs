@@ -24,6 +24,8 @@ use crate::{
 
 /// A name may have this many letters; Helm keeps some for revisions.
 const LONGEST_NAME: usize = 53;
+/// Which objects a chart has rarely depends on it; some refuse what `helm` takes for the version by itself.
+const KUBERNETES: &str = "1.34.0";
 const SOURCES: &str = "source.toolkit.fluxcd.io";
 
 /// A Helm release that Flux keeps.
@@ -149,7 +151,9 @@ pub fn rendered(
             continue;
         };
         let values = of.values.to_json().to_string();
-        let chart = world::Chart { folder, release: &of.name, namespace: &of.target_namespace, values: &values };
+        let kubernetes = KUBERNETES;
+        let chart =
+            world::Chart { kubernetes, folder, release: &of.name, namespace: &of.target_namespace, values: &values };
         match world.chart(&chart)? {
             Ok(text) => claims.extend(claims_of_text(repository, &of, folder, &text, schemas)),
             Err(reason) => found.push(

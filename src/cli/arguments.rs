@@ -36,7 +36,7 @@ pub struct Arguments {
     /// Lay [profiles.NAME] over the inventory; `build` then wants --out, as this is not the tree that is committed
     #[arg(short, long, value_name = "NAME", global = true, help_heading = GLOBAL)]
     pub profile: Option<String>,
-    /// How findings are printed
+    /// How findings are printed, or a graph is drawn
     #[arg(long, value_name = "FORMAT", global = true, default_value = "human", help_heading = GLOBAL)]
     pub format: Format,
     /// When messages are coloured
@@ -143,9 +143,6 @@ pub struct Graph {
     /// What is drawn
     #[arg(long, value_name = "WHAT", default_value = "deps")]
     pub of: Of,
-    /// How it is drawn
-    #[arg(long = "format", id = "picture", value_name = "FORMAT", default_value = "mermaid")]
-    pub picture: Picture,
     /// Only what this unit, object or owner is joined to
     #[arg(long, value_name = "NAME")]
     pub focus: Option<String>,
@@ -166,19 +163,6 @@ pub enum Of {
     Deps,
     /// Objects with more than one owner, and their owners
     Owners,
-}
-
-/// How a graph is drawn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Picture {
-    /// For Markdown
-    Mermaid,
-    /// For Graphviz
-    Dot,
-    /// To look at in a browser
-    Svg,
-    /// For scripts
-    Json,
 }
 
 /// Flags of every command that reads a repository.

@@ -3,12 +3,13 @@
 use super::{
     Answer, Arguments, Surroundings, answer,
     arguments::{self, Check, DEFAULT_INVENTORY},
-    options, report,
+    composed, options, report,
 };
 use crate::{
     accept,
     audits::AUDITS,
     compile::{Options, compile},
+    diagnostic::Diagnostic,
     report as reports,
     survey::{self, Survey, survey},
     world::{Access, Error, World},
@@ -26,7 +27,10 @@ pub fn check(
     if !is_named && world.kind(&arguments.inventory)?.is_none() {
         return repository(arguments, wanted, world, around);
     }
-    let compiled = compile(world, &Options { as_of: wanted.as_of, ..options(arguments, "out") })?;
+    let mut compiled = compile(world, &Options { as_of: wanted.as_of, ..options(arguments, "out") })?;
+    if let Some(folder) = composed::folder(&compiled) {
+        composed::check(&mut compiled, &folder, world, &asked(&wanted.survey))?;
+    }
     let mut answer = report(arguments, around, &compiled, &compiled.diagnostics);
     if compiled.diagnostics.is_empty() && !arguments.quiet && !arguments.format.stdout {
         answer.stderr.push_str("no problems\n");
@@ -76,12 +80,7 @@ fn repository(
 }
 
 /// Adds the findings to the summary of a GitHub job, after what is there.
-fn summarise(
-    world: &dyn World,
-    path: &str,
-    survey: &Survey,
-    found: &[crate::diagnostic::Diagnostic],
-) -> Result<(), Error> {
+fn summarise(world: &dyn World, path: &str, survey: &Survey, found: &[Diagnostic]) -> Result<(), Error> {
     let markdown = reports::FORMATS.iter().find(|format| format.name == "markdown").expect("there is such a format");
     let report = reports::Report { sources: &survey.repository.sources, diagnostics: found };
     let mut text = world.read(path)?.unwrap_or_default();
@@ -91,7 +90,7 @@ fn summarise(
 }
 
 /// Every finding about a repository, in order.
-fn judged(survey: &mut Survey) -> Vec<crate::diagnostic::Diagnostic> {
+pub(super) fn judged(survey: &mut Survey) -> Vec<Diagnostic> {
     let mut found = std::mem::take(&mut survey.found);
     for audit in AUDITS {
         audit(survey, &mut found);
@@ -107,5 +106,6 @@ pub(super) fn asked(flags: &arguments::Survey) -> survey::Options {
         terraform_plans: flags.terraform_plans.clone(),
         helm: flags.helm,
         fallback: flags.fallback,
+        start: None,
     }
 }

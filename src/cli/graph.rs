@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Answer,
-    arguments::{Graph as Wanted, Of, Picture as Form},
+    Answer, Arguments,
+    arguments::{Graph as Wanted, Of},
     check::asked,
     refusal,
 };
@@ -22,7 +22,16 @@ use crate::{
 };
 
 /// Draws.
-pub fn graph(wanted: &Wanted, world: &dyn World) -> Result<Answer, Error> {
+pub fn graph(arguments: &Arguments, wanted: &Wanted, world: &dyn World) -> Result<Answer, Error> {
+    let draw = match arguments.format.name {
+        "human" | "mermaid" => draw::mermaid,
+        "dot" => draw::dot,
+        "svg" => draw::svg,
+        "json" => draw::json,
+        other => {
+            return Ok(refusal(format!("a graph is not drawn as `{other}`"), "`--format` mermaid, dot, svg or json"));
+        }
+    };
     let survey = survey(world, &asked(&wanted.survey))?;
     let mut picture = match wanted.of {
         Of::Deps => dependencies(&survey, wanted),
@@ -39,12 +48,7 @@ pub fn graph(wanted: &Wanted, world: &dyn World) -> Result<Answer, Error> {
             }
         };
     }
-    let stdout = match wanted.picture {
-        Form::Mermaid => draw::mermaid(&picture),
-        Form::Dot => draw::dot(&picture),
-        Form::Svg => draw::svg(&picture),
-        Form::Json => draw::json(&picture),
-    };
+    let stdout = draw(&picture);
     Ok(Answer { stdout, ..Answer::default() })
 }
 

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     flux::{Source, UnitName, generate, sourceignore::Ignored},
+    kustomize,
     node::{Entry, Kind, Node},
     repository::{Repository, join, parent, resolve},
     source::{Place, Span},
@@ -74,8 +75,8 @@ pub fn written(repository: &Repository) -> Vec<Written<'_>> {
     documents.filter(is_whole).collect()
 }
 
-/// The roots of a repository.
-pub fn find(repository: &Repository, given: &[String]) -> Result<Vec<Root>, Error> {
+/// The roots of a repository: those given, or those it shows, or else a start, or else what nobody applies.
+pub fn find(repository: &Repository, given: &[String], start: Option<&str>) -> Result<Vec<Root>, Error> {
     if !given.is_empty() {
         let folders = given.iter().map(|folder| given_root(repository, folder)).collect::<Result<Vec<_>, _>>()?;
         return Ok(named(folders));
@@ -94,7 +95,11 @@ pub fn find(repository: &Repository, given: &[String]) -> Result<Vec<Root>, Erro
             found.iter().filter(|(_, root)| !is_left(root)).map(|(key, root)| (key.clone(), root.clone())).collect();
         found = if kept.is_empty() { found } else { kept };
     }
-    if found.is_empty() { Ok(unapplied(repository)) } else { Ok(named(found.into_values().collect())) }
+    match start.filter(|folder| repository.is_folder(folder)) {
+        _ if !found.is_empty() => Ok(named(found.into_values().collect())),
+        Some(start) => Ok(named(vec![given_root(repository, start)?])),
+        None => Ok(unapplied(repository)),
+    }
 }
 
 /// Whether a folder holds nothing but what `flux bootstrap` writes.
@@ -121,7 +126,17 @@ fn given_root(repository: &Repository, folder: &str) -> Result<Root, Error> {
         Some(written) => of_document(repository, written),
         None => {
             let place = Place { source, span: Span::default() };
-            made(repository, FLUX_SYSTEM, FLUX_SYSTEM, "GitRepository", &folder, place)
+            // It is fetched from what most Kustomizations are fetched from.
+            let most =
+                of_one_source(written(repository)).first().and_then(|written| source_of(written.object, FLUX_SYSTEM));
+            let most = most.filter(|source| matches!(source.kind.as_str(), "OCIRepository" | "Bucket"));
+            let (kind, name) =
+                most.map_or(("GitRepository".to_owned(), FLUX_SYSTEM.to_owned()), |most| (most.kind, most.name));
+            let mut root = made(repository, FLUX_SYSTEM, FLUX_SYSTEM, &kind, &folder, place);
+            if let Some(source) = &mut root.objects[0].source {
+                source.name = name;
+            }
+            root
         }
     })
 }
@@ -173,10 +188,20 @@ fn instances(repository: &Repository) -> Vec<Root> {
             if let Some(url) = string(sync, &["url"]) {
                 root.url = Some(url.to_owned());
             }
+            if let Some(patches) = spec.and_then(|spec| spec.at(["kustomize", "patches"])) {
+                let first = &mut root.objects[0];
+                first.object = patched(repository, &first.object, patches).unwrap_or_else(|| first.object.clone());
+            }
             roots.push(root);
         }
     }
     roots
+}
+
+/// The first Kustomization with those patches of an instance that aim at something; the others are for Flux itself.
+fn patched(repository: &Repository, object: &Node, patches: &Node) -> Option<Node> {
+    let aimed: Vec<Node> = patches.items().iter().filter(|patch| patch.get("target").is_some()).cloned().collect();
+    kustomize::patched(repository, object, &Node { place: patches.place, kind: Kind::List(aimed) }).ok()
 }
 
 /// The paths of Terraform's `flux_bootstrap_git`, where they are literal.
@@ -382,7 +407,7 @@ fn files_of(repository: &Repository, ignored: &Ignored, folder: &str) -> BTreeSe
 /// What the kustomization file of a folder lists.
 fn listed_by(repository: &Repository, folder: &str) -> Vec<String> {
     let file = repository.kustomization(folder);
-    let documents = file.iter().filter_map(|path| repository.file(path)).flat_map(|file| file.documents());
+    let documents = file.iter().filter_map(|path| repository.file(path)).flat_map(crate::repository::File::documents);
     let fields = documents
         .flat_map(|document| ["resources", "bases", "components"].into_iter().filter_map(|field| document.get(field)));
     fields.flat_map(Node::items).filter_map(Node::as_str).filter_map(|path| resolve(folder, path)).collect()
@@ -539,7 +564,7 @@ fn names(folders: &[String]) -> Vec<String> {
         }
     };
     let mut used = BTreeSet::new();
-    let mut name = |parts: &Vec<&str>| {
+    let name = |parts: &Vec<&str>| {
         let name = parts[start..parts.len() - end].join("-");
         let name = if name.is_empty() { "cluster".to_owned() } else { name };
         let numbered = (2..=folders.len()).map(|number| format!("{name}-{number}"));

@@ -53,6 +53,17 @@ impl fmt::Display for UnknownVersion {
 
 impl std::error::Error for UnknownVersion {}
 
+/// Who says what objects of a kind look like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Kubernetes itself.
+    Kubernetes,
+    /// A CustomResourceDefinition of the repository.
+    Repository,
+    /// A project whose definitions are embedded, in one version of them.
+    Project,
+}
+
 impl Schemas {
     /// The kinds of this Kubernetes version, written `1.32.1`, `v1.32` or the like, and of well-known custom resources.
     pub fn for_version(kubernetes: &str) -> Result<Schemas, UnknownVersion> {
@@ -84,6 +95,29 @@ impl Schemas {
     /// Whether this kind can be validated.
     pub fn knows(&self, api_version: &str, kind: &str) -> bool {
         self.kind(api_version, kind).is_some()
+    }
+
+    /// Who describes this kind; `None` where it cannot be validated.
+    pub fn origin(&self, api_version: &str, kind: &str) -> Option<Origin> {
+        let known = self.kind(api_version, kind)?;
+        Some(match known {
+            Known { native: true, .. } => Origin::Kubernetes,
+            Known { .. } if self.custom(api_version, kind).is_some() => Origin::Repository,
+            Known { .. } => Origin::Project,
+        })
+    }
+
+    /// The first minor release of Kubernetes without this kind, where an older one known here has it and this cluster's has not.
+    pub fn gone_since(&self, api_version: &str, kind: &str) -> Option<u32> {
+        let kind = self.table.kind(api_version, kind).filter(|kind| kind.is_native())?;
+        let serves = |minor: &u32| self.table.release(*minor).is_some_and(|release| kind.mask() & release != 0);
+        let last = self.table.minors().filter(serves).max()?;
+        (last < self.minor).then_some(last + 1)
+    }
+
+    /// The minor release of Kubernetes whose kinds these are.
+    pub fn minor(&self) -> u32 {
+        self.minor
     }
 
     /// Whether objects of this kind live in a namespace; `None` for kinds nobody describes.

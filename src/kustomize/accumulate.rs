@@ -8,13 +8,15 @@ use std::{
 use super::{
     Resource, Stop,
     configuration::Configured,
+    fails,
     file::{Kustomization, malformed, shown},
     finish, fold,
     generate::{self, Generated},
     load,
     names::{self, End, Namespacing, Subjects},
     origin::{self, Origin},
-    patch, references, refused, remote, transform,
+    patch, plugins, references, refused, remote, transform,
+    variables::{self, Variable},
 };
 use crate::{
     code,
@@ -24,8 +26,8 @@ use crate::{
     source::Place,
 };
 
-/// Fields that are not done yet, and refused where they say anything.
-const REFUSED: [&str; 6] = ["crds", "generators", "transformers", "validators", "vars", "openapi"];
+/// Fields that are not done, and refused where they say anything.
+const REFUSED: [&str; 3] = ["crds", "generators", "validators"];
 
 /// What a run over folders carries along.
 pub(super) struct Builder<'r> {
@@ -43,6 +45,8 @@ pub(super) struct Accumulator {
     pub resources: Vec<Resource>,
     /// The fields that transformers touch.
     pub configured: Configured,
+    /// The `vars` so far.
+    variables: Vec<Variable>,
     /// Where objects are, by the hash of their ids; None once ids may have changed.
     index: Option<HashMap<u64, Vec<usize>>>,
     hasher: RandomState,
@@ -113,11 +117,12 @@ impl<'r> Builder<'r> {
         };
         let metadata = kustomization.list("buildMetadata");
         self.origin = (!metadata.is_empty()).then(Origin::default);
-        let Accumulator { mut resources, configured, .. } =
+        let Accumulator { mut resources, configured, variables, .. } =
             self.target(folder, &kustomization, Accumulator::default())?;
         generate::add_hashes(&mut resources);
         references::follow(&mut resources, configured.own().map(|own| &own.name_reference[..]))?;
         let sources = &self.repository.sources;
+        variables::resolve(&variables, &mut resources, &configured.get().var_reference, sources)?;
         finish::drop_local(&mut resources, sources)?;
         finish::sort(&mut resources, &kustomization)?;
         let asked: Vec<&str> = metadata.iter().filter_map(Node::as_str).collect();
@@ -148,6 +153,7 @@ impl<'r> Builder<'r> {
                 return Err(refused(format!("`{field}`"), value.place));
             }
         }
+        self.check_schema(folder, kustomization)?;
         let configured = Configured::read(self, folder, kustomization.list("configurations"))?;
         all.configured.merge(configured, kustomization.place())?;
         for what in [Generated::ConfigMap, Generated::Secret] {
@@ -156,13 +162,14 @@ impl<'r> Builder<'r> {
                 if let Some(origin) = &self.origin {
                     origin.builtin(&kustomization.path, what.plugin()).made(&mut made);
                 }
-                generate::absorb(all.changing(), made)?;
+                generate::absorb(all.changing(), made, &self.repository.sources)?;
             }
         }
         for path in kustomization.list("components") {
             all = self.component(folder, path, all)?;
         }
         self.transform(folder, kustomization, &mut all)?;
+        variables::add(&mut all.variables, &mut all.resources, kustomization)?;
         self.stack.pop();
         Ok(all)
     }
@@ -177,6 +184,15 @@ impl<'r> Builder<'r> {
         all.index = None;
         let Accumulator { resources, configured, .. } = all;
         let fields = configured.get();
+        let mut plugins = Accumulator::default();
+        for line in kustomization.list("transformers") {
+            let text = line.as_str().unwrap_or_default();
+            if self.origin.is_some() || text.contains('\n') {
+                return Err(refused("`transformers` inline or beside `buildMetadata`", line.place));
+            }
+            self.resource(folder, line, &mut plugins)?;
+        }
+        let sources = &self.repository.sources;
         let patches = patch::patches(self, folder, kustomization)?;
         let json_patches = patch::json_patches(self, folder, kustomization)?;
         let replacements = transform::replacements::read(self, folder, kustomization)?;
@@ -232,8 +248,27 @@ impl<'r> Builder<'r> {
         transform::images::apply(resources, kustomization, fields)?;
         notes(resources, count("images") + count("imageTags"), "ImageTagTransformer");
         transform::replacements::apply(resources, &replacements, sources)?;
+        plugins::apply(resources, &plugins.resources)?;
         notes(resources, usize::from(count("replacements") > 0), "ReplacementTransformer");
         Ok(())
+    }
+
+    /// Whether the schemas that `openapi` names are those that are built in.
+    fn check_schema(&self, folder: &str, kustomization: &Kustomization<'_>) -> Result<(), Stop> {
+        let Some(openapi) = kustomization.get("openapi") else { return Ok(()) };
+        if let Some(path) = openapi.get("path") {
+            let target = resolve(folder, path.as_str().unwrap_or_default());
+            return Err(match target.and_then(|target| self.repository.file(&target)) {
+                Some(_) => refused("`openapi`", openapi.place),
+                None => missing("the schema does not exist".to_owned(), path.place),
+            });
+        }
+        match openapi.get("version") {
+            Some(version) if version.as_str() != Some("v1.21.2") => {
+                Err(fails("kustomize has the schemas of `v1.21.2` only", version.place))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Adds what one line of `resources` leads to: a file, or a folder with a kustomization.
@@ -258,7 +293,8 @@ impl<'r> Builder<'r> {
         }
         let inner = self.below(path, &below, &kustomization, Accumulator::default())?;
         all.append(inner.resources)?;
-        all.configured.merge(inner.configured, line.place)
+        all.configured.merge(inner.configured, line.place)?;
+        inner.variables.into_iter().try_for_each(|variable| variables::push(&mut all.variables, variable))
     }
 
     /// What a kustomization in another folder gives.
@@ -287,6 +323,7 @@ impl<'r> Builder<'r> {
         let mut all = Accumulator::default();
         all.append(inner.resources)?;
         all.configured = inner.configured;
+        all.variables = inner.variables;
         Ok(all)
     }
 

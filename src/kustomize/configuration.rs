@@ -47,10 +47,13 @@ impl Configured {
     pub fn merge(&mut self, other: Configured, place: Place) -> Result<(), Stop> {
         *self = match (std::mem::take(self), other) {
             (this, Configured::Nothing) => this,
-            (Configured::Nothing, other) => other,
-            (Configured::Defaults, Configured::Defaults) => Configured::Defaults,
+            (Configured::Nothing | Configured::Defaults, Configured::Defaults) => Configured::Defaults,
             (this, other) => {
-                let mut all = this.get().clone();
+                // Also what is merged into nothing loses the fields that others before them cover.
+                let mut all = match this {
+                    Configured::Nothing => Configuration::default(),
+                    this => this.get().clone(),
+                };
                 all.merge(other.get(), place)?;
                 Configured::Own(Box::new(all))
             }
@@ -151,6 +154,20 @@ impl Configuration {
             if !found {
                 self.name_reference.push(references.clone());
             }
+        }
+        for specs in [
+            &mut self.name_prefix,
+            &mut self.name_suffix,
+            &mut self.namespace,
+            &mut self.common_labels,
+            &mut self.labels,
+            &mut self.template_labels,
+            &mut self.common_annotations,
+            &mut self.var_reference,
+            &mut self.images,
+            &mut self.replicas,
+        ] {
+            specs.sort_by_cached_key(|spec| order(&spec.group, &spec.version, &spec.kind));
         }
         self.name_reference
             .sort_by_cached_key(|references| order(&references.group, &references.version, &references.kind));

@@ -102,8 +102,14 @@ pub(super) fn sort(resources: &mut [Resource], kustomization: &Kustomization<'_>
 
 /// Leaves every annotation a text, in the order of the keys, and no map of annotations without any.
 pub(super) fn tidy_annotations(object: &mut Node, sources: &Sources) {
-    let Some(metadata) = object.get_mut("metadata") else { return };
-    let Some(annotations) = metadata.get("annotations") else { return };
+    let place = object.place;
+    let Some(metadata) = edit::map_at(object, &["metadata"], place) else { return };
+    let Some(annotations) = metadata.get_mut("annotations") else { return };
+    if let Some(entries) = annotations.entries_mut()
+        && entries.iter().any(|entry| is_own(&entry.key))
+    {
+        entries.retain(|entry| !is_own(&entry.key));
+    }
     let entries = annotations.entries();
     if entries.is_empty() {
         metadata.remove("annotations");
@@ -123,8 +129,33 @@ pub(super) fn tidy_annotations(object: &mut Node, sources: &Sources) {
     metadata.set("annotations", place, annotations);
 }
 
+/// Whether an annotation is one that kustomize keeps notes in, and takes away at the end.
+fn is_own(key: &str) -> bool {
+    const INTERNAL: [&str; 15] = [
+        "previousKinds",
+        "previousNames",
+        "previousNamespaces",
+        "prefixes",
+        "suffixes",
+        "allowNameChange",
+        "allowKindChange",
+        "refBy",
+        "generatorBehavior",
+        "needsHashSuffix",
+        "path",
+        "index",
+        "seqindent",
+        "id",
+        "annotations-migration-resource-id",
+    ];
+    match key.strip_prefix("internal.config.kubernetes.io/") {
+        Some(rest) => INTERNAL.contains(&rest),
+        None => matches!(key, "config.kubernetes.io/path" | "config.kubernetes.io/index" | "config.k8s.io/id"),
+    }
+}
+
 /// A scalar as it is written; empty for maps and lists.
-fn raw_text(node: &Node, sources: &Sources) -> String {
+pub(super) fn raw_text(node: &Node, sources: &Sources) -> String {
     match &node.kind {
         Kind::String(text) => text.clone(),
         Kind::Map(_) | Kind::List(_) => String::new(),

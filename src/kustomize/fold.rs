@@ -61,7 +61,7 @@ fn header(place: Place, sources: &Sources) -> Option<u32> {
 }
 
 /// Whether kustomize's writer takes a block for it at all; otherwise it takes quotes, which change nothing.
-fn can_be_block(text: &str) -> bool {
+pub(super) fn can_be_block(text: &str) -> bool {
     let printable = |letter: char| letter == '\n' || letter == '\t' || !letter.is_control() && letter != '\u{feff}';
     !text.contains(" \n") && !text.ends_with(' ') && text.chars().all(printable)
 }

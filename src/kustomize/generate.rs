@@ -10,12 +10,12 @@ use super::{
     accumulate::{Builder, missing},
     edit, fails,
     file::{Kustomization, malformed},
-    origin, refused, remote,
+    finish, fold, origin, refused, remote,
 };
 use crate::{
     node::{Entry, Kind, Node},
     repository::resolve,
-    source::Place,
+    source::{Place, Sources},
 };
 
 /// What a generated object does to one of its name that is there already.
@@ -101,6 +101,11 @@ pub(super) fn generate(
             (Generated::Secret, Ok(text)) => ("data", base64_lines(text.as_bytes())),
             (Generated::Secret, Err(error)) => ("data", base64_lines(error.as_bytes())),
         };
+        if value.starts_with('\t') && value.contains('\n') && fold::can_be_block(&value) {
+            let message =
+                format!("the text of `{}` begins with a tab, which kustomize writes and cannot read again", pair.key);
+            return Err(fails(message, pair.place));
+        }
         edit::set_at(&mut object, &[field, &pair.key], edit::string(value, pair.place));
     }
     let options = [entry.get("options"), kustomization.get("generatorOptions")];
@@ -253,7 +258,7 @@ fn base64_lines(bytes: &[u8]) -> String {
 }
 
 /// Adds a generated object to the others, or its data to the one of its name.
-pub(super) fn absorb(resources: &mut Vec<Resource>, mut new: Resource) -> Result<(), Stop> {
+pub(super) fn absorb(resources: &mut Vec<Resource>, mut new: Resource, sources: &Sources) -> Result<(), Stop> {
     let id = new.id();
     let is_same = |resource: &Resource| {
         resource.identity().is_same(&new.identity()) || resource.past_ids().iter().any(|past| past.is_same(&id))
@@ -271,10 +276,10 @@ pub(super) fn absorb(resources: &mut Vec<Resource>, mut new: Resource) -> Result
             let old = &resources[*at];
             if behavior == Behavior::Merge {
                 for field in ["data", "binaryData"] {
-                    merge_map(&mut new.object, &old.object, &[field]);
+                    merge_map(&mut new.object, &old.object, &[field], sources);
                 }
             }
-            take_over(&mut new, old);
+            take_over(&mut new, old, sources);
             if behavior == Behavior::Merge {
                 origin::keep(&mut new, old);
             }
@@ -290,9 +295,9 @@ pub(super) fn absorb(resources: &mut Vec<Resource>, mut new: Resource) -> Result
 }
 
 /// What a generated object keeps of the one it takes the place of: name, namespace, labels, annotations and its past.
-fn take_over(new: &mut Resource, old: &Resource) {
+fn take_over(new: &mut Resource, old: &Resource, sources: &Sources) {
     for field in ["labels", "annotations"] {
-        merge_map(&mut new.object, &old.object, &["metadata", field]);
+        merge_map(&mut new.object, &old.object, &["metadata", field], sources);
     }
     for field in ["name", "namespace"] {
         match old.object.at(["metadata", field]) {
@@ -311,11 +316,11 @@ fn take_over(new: &mut Resource, old: &Resource) {
 }
 
 /// Adds the entries of the old map that the new one does not have. The result is sorted, and every value a text.
-fn merge_map(new: &mut Node, old: &Node, path: &[&str]) {
+fn merge_map(new: &mut Node, old: &Node, path: &[&str], sources: &Sources) {
     let mut all: BTreeMap<String, Node> = BTreeMap::new();
     for map in [old.at(path.iter().copied()), new.at(path.iter().copied())].into_iter().flatten() {
         for entry in map.entries() {
-            let text = edit::scalar_text(&entry.value).unwrap_or_default();
+            let text = finish::raw_text(&entry.value, sources);
             all.insert(entry.key.clone(), edit::string(text, entry.value.place));
         }
     }

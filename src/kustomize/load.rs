@@ -139,6 +139,14 @@ pub(super) fn check(node: &Node) -> Result<(), Stop> {
     if kind.is_empty() {
         return nameless("an object without a `kind`".to_owned());
     }
+    if let Some(annotations) = node.at(["metadata", "annotations"])
+        && let Some(own) = annotations.entry("internal.config.kubernetes.io/previousNames")
+    {
+        return Err(fails(
+            "kustomize keeps notes of its own in this annotation, and does not take yours",
+            own.key_place,
+        ));
+    }
     let name = node.at(["metadata", "name"]).and_then(edit::scalar_text).unwrap_or_default();
     if name.is_empty() && !kind.ends_with("List") {
         return nameless(format!("a {kind} without a `metadata.name`"));

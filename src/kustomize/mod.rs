@@ -16,17 +16,26 @@ mod load;
 mod names;
 mod origin;
 mod patch;
+mod plugins;
 mod references;
 mod remote;
 mod select;
 mod transform;
+mod variables;
 
 use std::collections::BTreeSet;
 
 use accumulate::Builder;
+use file::Kustomization;
 use generate::Behavior;
 
-use crate::{code, diagnostic::Diagnostic, node::Node, repository::Repository, source::Place};
+use crate::{
+    code,
+    diagnostic::Diagnostic,
+    node::{Entry, Kind, Node},
+    repository::Repository,
+    source::Place,
+};
 
 /// An object of a build.
 #[derive(Clone, Debug)]
@@ -52,6 +61,8 @@ pub(crate) struct Marks {
     pub needs_hash: bool,
     /// Whether a generator made it.
     pub generated: bool,
+    /// The variables whose value is its.
+    pub variables: Vec<String>,
     /// What it does to an object of its name.
     pub behavior: Behavior,
 }
@@ -77,7 +88,8 @@ impl Resource {
     /// Remembers what it is called, before that changes.
     pub(crate) fn remember(&mut self) {
         let mut id = self.id();
-        id.namespace = id.effective_namespace().to_owned();
+        let namespace = id.effective_namespace().to_owned();
+        id.namespace = namespace;
         self.past.push(id);
     }
 
@@ -140,6 +152,18 @@ pub fn build(repository: &Repository, folder: &str, kustomization: Option<&Node>
     let mut builder = Builder::new(repository);
     let result = builder.build(folder, kustomization);
     Built { result, reads: builder.reads }
+}
+
+/// An object with patches applied that are written as under `patches` of a kustomization file.
+pub fn patched(repository: &Repository, object: &Node, patches: &Node) -> Result<Node, Stop> {
+    let entry = Entry { key: "patches".to_owned(), key_place: patches.place, value: patches.clone() };
+    let root = Node { place: patches.place, kind: Kind::Map(vec![entry].into()) };
+    let mut builder = Builder::new(repository);
+    let kustomization = Kustomization::new(&root, &[], "kustomization.yaml".to_owned())?;
+    let patches = patch::patches(&mut builder, "", &kustomization)?;
+    let mut resources = vec![Resource::new(object.clone())];
+    patch::apply(&mut resources, &patches, &repository.sources)?;
+    resources.pop().map(|resource| resource.object).ok_or_else(|| fails("the patches delete the object", root.place))
 }
 
 /// A failure of kustomize itself, at what it fails on.

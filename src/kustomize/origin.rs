@@ -8,8 +8,8 @@ use crate::{repository::parent, source::Place};
 const ORIGIN: &str = "config.kubernetes.io/origin";
 const TRANSFORMATIONS: &str = "alpha.config.kubernetes.io/transformations";
 const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
-/// What kustomize calls itself.
-const VERSION: &str = "kustomize-v5.8.1";
+/// What kustomize calls itself within Flux, which does not tell it its release.
+const VERSION: &str = "kustomize-(devel)";
 
 /// The way from the outermost folder to where objects are read.
 #[derive(Clone, Debug, Default)]

@@ -39,12 +39,6 @@ pub(super) fn follow(resources: &mut [Resource], custom: Option<&[References]>) 
             suffixes: resource.marks.suffixes.clone(),
         })
         .collect();
-    if targets.iter().all(|target| target.past.iter().all(|past| past.name == target.current.name))
-        && custom.is_none()
-        && !resources.iter().any(|resource| writes_namespaces(&resource.object))
-    {
-        return Ok(());
-    }
     let mut by_name: HashMap<&str, Vec<&Target>> = HashMap::new();
     for target in &targets {
         for (at, past) in target.past.iter().enumerate() {
@@ -84,15 +78,6 @@ pub(super) fn follow(resources: &mut [Resource], custom: Option<&[References]>) 
         }
     }
     Ok(())
-}
-
-/// Whether references of this object hold a namespace besides the name, so that they follow even without a new name.
-fn writes_namespaces(object: &Node) -> bool {
-    let kind = object.get("kind").and_then(Node::as_str).unwrap_or_default();
-    matches!(
-        kind,
-        "RoleBinding" | "ClusterRoleBinding" | "ValidatingWebhookConfiguration" | "MutatingWebhookConfiguration"
-    )
 }
 
 /// What is asked of a referrer when targets are told apart.

@@ -10,6 +10,9 @@ pub(super) fn is_repository(path: &str) -> bool {
     if path.starts_with('/') {
         return false;
     }
+    if path.contains("?ref=") {
+        return true;
+    }
     let path = path.split('?').next().unwrap_or_default();
     let path = without(path, "git::").unwrap_or(path);
     if let Some(rest) = without(path, "file://") {

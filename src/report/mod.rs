@@ -2,7 +2,7 @@
 //!
 //! A format is one file here and one line in [`FORMATS`].
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::LazyLock};
 
 use clap::{ValueEnum, builder::PossibleValue};
 use sha2::{Digest as _, Sha256};
@@ -57,9 +57,24 @@ impl PartialEq for Format {
     }
 }
 
+/// How a graph is drawn; findings cannot be.
+pub static PICTURES: &[Format] = &[
+    Format { name: "mermaid", about: "a graph, for Markdown", stdout: true, print: concise::print },
+    Format { name: "dot", about: "a graph, for Graphviz", stdout: true, print: concise::print },
+    Format { name: "svg", about: "a graph, to look at in a browser", stdout: true, print: concise::print },
+];
+
+impl Format {
+    /// Whether it is a drawing.
+    pub fn is_picture(self) -> bool {
+        PICTURES.contains(&self)
+    }
+}
+
 impl ValueEnum for Format {
     fn value_variants<'a>() -> &'a [Self] {
-        FORMATS
+        static ALL: LazyLock<Vec<Format>> = LazyLock::new(|| FORMATS.iter().chain(PICTURES).copied().collect());
+        &ALL
     }
 
     fn to_possible_value(&self) -> Option<PossibleValue> {

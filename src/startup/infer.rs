@@ -2,13 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use super::{Edge, Graph, Reason, Strength, needs};
+use super::{Basis, Edge, Graph, Reason, Strength, guess, needs};
 use crate::{
     claims::{Claim, Tool, helm::Release, is_release},
     flux::Cluster,
     knowledge,
     settings::Settings,
-    source::Place,
 };
 
 /// Who brings a capability.
@@ -35,6 +34,10 @@ struct Brought<'c> {
     cluster: &'c Cluster,
     /// Direct and indirect dependencies of each unit as written, its ancestors included.
     before: Vec<Set>,
+    /// Whose releases unknown domains are named after.
+    names: guess::Names,
+    /// Units whose release brings a storage class without saying its name.
+    default_class: Option<usize>,
 }
 
 /// A need that the unit's own Helm release satisfies only after the unit was applied: it never comes up from nothing.
@@ -57,28 +60,41 @@ pub fn infer(
     settings: &Settings,
 ) -> (Graph, Vec<Deadlock>) {
     let brought = Brought::of(cluster, index, releases, claims, settings);
-    let mut reasons: BTreeMap<(usize, usize), Vec<Reason>> = BTreeMap::new();
+    let mut reasons = Reasons::default();
     let mut deadlocks = Vec::new();
     for (from, unit) in cluster.units.iter().enumerate() {
         let mut seen = BTreeSet::new();
         let own = needs::of_unit(unit);
         for need in own.into_iter().chain(unit.objects().iter().flat_map(needs::of)) {
-            let reason = Reason { strength: need.strength, text: need.text, place: need.place };
+            let is_given = brought.is_outside(&need.capability);
+            let basis = if is_given { Basis::Given } else { Basis::Known };
+            let mut reason = Reason { strength: need.strength, text: need.text, place: need.place, basis };
             match brought.best(from, &need.capability) {
                 Found::Unit(to) => {
-                    let is_new = seen.insert((to, need.capability.clone()));
-                    let kept = reasons.entry((from, to)).or_default();
-                    if is_new && kept.len() < MOST_REASONS {
-                        kept.push(reason);
+                    if seen.insert((to, need.capability.clone())) {
+                        reasons.add(from, to, reason);
                     }
                 }
-                Found::Itself if need.strength == Strength::Hard && seen.insert((from, need.capability.clone())) => {
-                    deadlocks.push(Deadlock { unit: from, capability: need.capability, reason });
+                Found::Itself if need.strength == Strength::Hard && !is_given => {
+                    if seen.insert((from, need.capability.clone())) {
+                        deadlocks.push(Deadlock { unit: from, capability: need.capability, reason });
+                    }
                 }
-                _ => {}
+                Found::Unknown => {
+                    let Some(to) = brought.likely(from, &need.capability) else { continue };
+                    if seen.insert((to, need.capability)) {
+                        reason.text =
+                            format!("{}, which `{}` probably brings", reason.text, cluster.units[to].name.name);
+                        reason.basis = Basis::Likely;
+                        reasons.add(from, to, reason);
+                    }
+                }
+                Found::Itself | Found::Nothing => {}
             }
         }
     }
+    brought.by_name(releases, index, &mut reasons);
+    let reasons = reasons.0;
     let mut edges: BTreeMap<(usize, usize), Edge> = BTreeMap::new();
     for (from, unit) in cluster.units.iter().enumerate() {
         for dependency in &unit.spec.depends_on {
@@ -100,8 +116,23 @@ pub fn infer(
 /// More reasons than anybody reads.
 const MOST_REASONS: usize = 20;
 
+/// Why each unit waits for which.
+#[derive(Default)]
+struct Reasons(BTreeMap<(usize, usize), Vec<Reason>>);
+
+impl Reasons {
+    fn add(&mut self, from: usize, to: usize, reason: Reason) {
+        let kept = self.0.entry((from, to)).or_default();
+        if kept.len() < MOST_REASONS {
+            kept.push(reason);
+        }
+    }
+}
+
 /// Who brings what a unit needs.
 enum Found {
+    /// Nobody that is known.
+    Unknown,
     Unit(usize),
     /// Only the unit itself, and too late.
     Itself,
@@ -144,6 +175,7 @@ impl<'c> Brought<'c> {
             let mut classes = Vec::new();
             needs::classes_in(&release.values, &mut classes);
             classes.into_iter().for_each(|class| add(class, release.unit, How::Later));
+            needs::hosts_in(&release.values, &mut |host| add(format!("host/{host}"), release.unit, How::Later));
             add(format!("service/{}/{}", release.target_namespace, release.name), release.unit, How::Later);
             let named = [format!("{}/{}", release.namespace, release.name), release.name.clone()];
             for capability in named.iter().filter_map(|name| settings.provides.get(name)).flatten() {
@@ -151,12 +183,25 @@ impl<'c> Brought<'c> {
             }
         }
         let before = closures(cluster);
-        Brought { by, outside: outside(claims), cluster, before }
+        let own: Vec<&Release> = releases.iter().filter(|release| release.cluster == index).collect();
+        let names = guess::Names::of(&own);
+        let mut classes: Vec<usize> = by
+            .iter()
+            .filter(|(capability, _)| capability.starts_with("storageclass/"))
+            .flat_map(|(_, providers)| providers.iter().map(|provider| provider.unit))
+            .collect();
+        classes.sort_unstable();
+        classes.dedup();
+        let default_class = match classes.as_slice() {
+            [only] => Some(*only),
+            _ => None,
+        };
+        Brought { by, outside: outside(claims), cluster, before, names, default_class }
     }
 
     /// The unit whose bringing it counts, for a unit that needs it.
     fn best(&self, from: usize, capability: &str) -> Found {
-        let Some(providers) = self.providers(capability) else { return Found::Nothing };
+        let Some(providers) = self.providers(capability) else { return Found::Unknown };
         if providers.iter().any(|provider| provider.unit == from && provider.how == How::Object) {
             return Found::Nothing;
         }
@@ -169,7 +214,7 @@ impl<'c> Brought<'c> {
         let waits = |provider: &&&Provider| !self.before[provider.unit].contains(from);
         match others.iter().filter(waits).min_by_key(|provider| (provider.how, provider.unit)) {
             Some(provider) => Found::Unit(provider.unit),
-            None if others.is_empty() && !self.is_outside(capability) => Found::Itself,
+            None if others.is_empty() => Found::Itself,
             None => Found::Nothing,
         }
     }
@@ -187,6 +232,48 @@ impl<'c> Brought<'c> {
         let (namespace, service) = capability.strip_prefix("service/")?.split_once('/')?;
         let cuts = service.rmatch_indices('-').map(|(at, _)| &service[..at]);
         cuts.map(|start| format!("service/{namespace}/{start}")).find_map(|start| self.by.get(&start))
+    }
+
+    /// Whose release an unknown API group, device, driver or annotation is named after.
+    fn likely(&self, from: usize, capability: &str) -> Option<usize> {
+        if capability == needs::DEFAULT_CLASS {
+            return self.usable(from, self.default_class?);
+        }
+        let (what, name) = capability.split_once('/')?;
+        let domain = match what {
+            "api" | "device" | "csidriver" | "annotation" => name.split('/').next().unwrap_or(name),
+            _ => return None,
+        };
+        self.usable(from, self.names.owner_of(domain)?)
+    }
+
+    /// A unit that another one may wait for.
+    fn usable(&self, from: usize, to: usize) -> Option<usize> {
+        let circles = self.before[to].contains(from);
+        (to != from && !circles && !self.is_ancestor(to, from)).then_some(to)
+    }
+
+    /// Edges from the names of charts and the places of folders.
+    fn by_name(&self, releases: &[Release], index: usize, reasons: &mut Reasons) {
+        let own: Vec<&Release> = releases.iter().filter(|release| release.cluster == index).collect();
+        for (release, to) in guess::named_after(&own) {
+            if let Some(to) = self.usable(release.unit, to) {
+                let chart = release.chart.as_ref().expect("it is named after another");
+                let text = format!(
+                    "its chart `{}` is probably of what `{}` installs",
+                    chart.name, self.cluster.units[to].name.name
+                );
+                let reason = Reason { strength: Strength::Ready, text, place: chart.place, basis: Basis::Likely };
+                reasons.add(release.unit, to, reason);
+            }
+        }
+        for (from, to, text) in guess::beside(self.cluster) {
+            if let Some(to) = self.usable(from, to) {
+                let unit = &self.cluster.units[from];
+                let place = unit.spec.path.as_ref().map_or(unit.place, |path| path.place);
+                reasons.add(from, to, Reason { strength: Strength::Soft, text, place, basis: Basis::Likely });
+            }
+        }
     }
 
     fn is_outside(&self, capability: &str) -> bool {
@@ -346,11 +433,4 @@ fn leads(next: &[Vec<usize>], start: usize, goal: usize) -> bool {
         open.extend(next[at].iter().copied().filter(|to| seen.insert(*to)));
     }
     false
-}
-
-impl Reason {
-    /// A reason in words.
-    pub fn new(strength: Strength, text: impl Into<String>, place: Place) -> Reason {
-        Reason { strength, text: text.into(), place }
-    }
 }

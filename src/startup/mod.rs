@@ -1,6 +1,7 @@
 //! Who has to wait for whom when a cluster comes up from nothing: what is written, what is inferred, and why.
 
 pub mod draw;
+mod guess;
 mod infer;
 pub mod needs;
 pub mod simulate;
@@ -40,6 +41,19 @@ pub struct Reason {
     pub text: String,
     /// Where that is written.
     pub place: Place,
+    /// How it is known.
+    pub basis: Basis,
+}
+
+/// How a reason is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Basis {
+    /// Both sides are written, or the table of charts knows them.
+    Known,
+    /// So too, but another tool brings it before Flux starts: a bootstrap by helmfile, Talos, Terraform or a script.
+    Given,
+    /// From names and places alone.
+    Likely,
 }
 
 /// `from` waits for `to`.
@@ -59,6 +73,11 @@ impl Edge {
     /// The strongest of its reasons.
     pub fn strength(&self) -> Option<Strength> {
         self.reasons.iter().map(|reason| reason.strength).min()
+    }
+
+    /// The reasons a finding may rest on.
+    pub fn known(&self) -> impl Iterator<Item = &Reason> {
+        self.reasons.iter().filter(|reason| reason.basis == Basis::Known)
     }
 }
 

@@ -24,8 +24,11 @@ pub struct Need {
     pub place: Place,
 }
 
+/// A storage class nobody names: the cluster's default.
+pub const DEFAULT_CLASS: &str = "storageclass/";
+
 /// Namespaces that every cluster has, and the one Flux runs in.
-const GIVEN: &[&str] = &["default", "kube-system", "kube-public", "kube-node-lease", "flux-system"];
+pub const GIVEN: &[&str] = &["default", "kube-system", "kube-public", "kube-node-lease", "flux-system"];
 
 /// What an object needs.
 pub fn of(object: &Object) -> Vec<Need> {
@@ -168,11 +171,24 @@ impl Walker<'_> {
                 "metadata" => {
                     if let Some(annotations) = entry.value.get("annotations") {
                         self.walk(annotations, "annotations");
+                        self.annotations(annotations);
                     }
                 }
                 // What an ExternalSecret's template or a Certificate's `secretName` says is what it makes.
                 "spec" if makes_secret => self.maker(&entry.value),
                 _ => self.walk(&entry.value, &entry.key),
+            }
+        }
+    }
+
+    /// Whose controllers act on its annotations.
+    fn annotations(&mut self, annotations: &Node) {
+        const EVERYBODY: &[&str] = &["kubernetes.io", "k8s.io", "fluxcd.io", "helm.sh", "kustomize.config.k8s.io"];
+        for entry in annotations.entries() {
+            let Some((domain, _)) = entry.key.split_once('/') else { continue };
+            if !EVERYBODY.iter().any(|known| domain.ends_with(known)) {
+                let what = format!("is annotated for `{domain}`");
+                self.need(format!("annotation/{domain}"), Strength::Soft, &what, entry.key_place);
             }
         }
     }
@@ -249,7 +265,16 @@ impl Walker<'_> {
                     "is attached to a network of Multus",
                     value.place,
                 );
-                for network in networks.split(',').map(str::trim).filter(|network| !network.starts_with(['[', '{'])) {
+                let listed: Vec<serde_json::Value> = serde_json::from_str(networks).unwrap_or_default();
+                for network in &listed {
+                    let home = network["namespace"].as_str().unwrap_or(&home);
+                    if let Some(name) = network["name"].as_str() {
+                        let what = format!("is attached to the network `{name}`");
+                        let capability = format!("networkattachmentdefinition/{home}/{name}");
+                        self.need(capability, Strength::Ready, &what, value.place);
+                    }
+                }
+                for network in networks.split(',').map(str::trim).filter(|_| listed.is_empty()) {
                     let (home, name) = network.split_once('/').unwrap_or((&home, network));
                     let name = name.split('@').next().unwrap_or(name);
                     let what = format!("is attached to the network `{name}`");
@@ -260,6 +285,39 @@ impl Walker<'_> {
                         value.place,
                     );
                 }
+            }
+            ("driver", Some(driver)) if driver.contains('.') => {
+                let what = format!("has volumes of the driver `{driver}`");
+                self.need(format!("csidriver/{driver}"), Strength::Ready, &what, value.place);
+            }
+            ("deviceClassName", Some(class)) => {
+                let what = format!("uses a device of the class `{class}`");
+                self.need(format!("device/{class}"), Strength::Ready, &what, value.place);
+            }
+            ("limits" | "requests", None) => {
+                for entry in value.entries().iter().filter(|entry| entry.key.contains('/')) {
+                    let domain = entry.key.split('/').next().unwrap_or_default();
+                    let what = format!("uses the device `{}`", entry.key);
+                    self.need(format!("device/{domain}"), Strength::Ready, &what, entry.key_place);
+                }
+            }
+            ("persistence", None) if is_true(value.get("enabled")) && wants_default_class(value) => {
+                self.need(
+                    DEFAULT_CLASS.into(),
+                    Strength::Ready,
+                    "has volumes of the default storage class",
+                    value.place,
+                );
+            }
+            ("volumeClaimTemplates", None)
+                if value.items().iter().any(|claim| claim.at(["spec", "storageClassName"]).is_none()) =>
+            {
+                self.need(
+                    DEFAULT_CLASS.into(),
+                    Strength::Ready,
+                    "has volumes of the default storage class",
+                    value.place,
+                );
             }
             ("existingClaim" | "claimName", Some(claim)) => {
                 let what = format!("mounts the PersistentVolumeClaim `{claim}`");
@@ -344,8 +402,33 @@ impl Walker<'_> {
         }
     }
 
-    /// Names of services as the cluster's DNS has them: `name.namespace.svc`.
+    /// Names of hosts and services: `https://name…`, `name.namespace:port`, and as the cluster's DNS has them, `name.namespace.svc`.
     fn names_in(&mut self, text: &str, place: Place) {
+        let is_name = |symbol: char| symbol.is_ascii_alphanumeric() || "-.".contains(symbol);
+        let mut hosts: Vec<&str> = text
+            .match_indices("://")
+            .map(|(at, _)| &text[at + 3..])
+            // `user:password@host`.
+            .map(|rest| {
+                let end = rest.find(['/', '"', '\'', ' ', '\n', '?']).unwrap_or(rest.len());
+                rest[..end].rsplit_once('@').map_or(rest, |(user, _)| &rest[user.len() + 1..])
+            })
+            .map(|rest| &rest[..rest.find(|symbol| !is_name(symbol)).unwrap_or(rest.len())])
+            .collect();
+        let alone = text.split_once(':').map_or(text, |(host, _)| host);
+        if alone.contains('.') && alone.chars().all(is_name) && alone.len() < 128 {
+            hosts.push(alone);
+        }
+        for host in hosts.into_iter().filter(|host| !host.is_empty() && !host.contains(".svc")) {
+            let mut parts = host.split('.');
+            let home = self.namespace.to_owned();
+            let capability = match (parts.next(), parts.next(), parts.next()) {
+                (Some(service), None, _) => format!("service/{home}/{service}"),
+                (Some(service), Some(namespace), None) => format!("service/{namespace}/{service}"),
+                _ => format!("host/{}", host.trim_end_matches('.')),
+            };
+            self.need(capability, Strength::Soft, &format!("talks to `{host}`"), place);
+        }
         for (at, _) in text.match_indices(".svc") {
             if text[at + 4..].starts_with(|next: char| next.is_ascii_alphanumeric() || next == '-') {
                 continue;
@@ -415,6 +498,13 @@ pub fn brought(object: &Object) -> Vec<String> {
         ("postgresql.cnpg.io", "Pooler") | ("dragonflydb.io", "Dragonfly") => {
             brought.push(format!("service/{home}/{}", id.name));
         }
+        ("networking.k8s.io", "Ingress")
+        | ("gateway.networking.k8s.io", "HTTPRoute")
+        | ("traefik.io", "IngressRoute") => {
+            if let Some(spec) = node.get("spec") {
+                hosts_in(spec, &mut |host| brought.push(format!("host/{host}")));
+            }
+        }
         ("infra.contrib.fluxcd.io", "Terraform") => {
             brought.extend(text(node.at(["spec", "writeOutputsToSecret", "name"])).map(secret));
         }
@@ -422,9 +512,63 @@ pub fn brought(object: &Object) -> Vec<String> {
             brought.push(secret(&id.name));
             brought.push(format!("configmap/{home}/{}", id.name));
         }
+        // Operators name the Services of what they run after it.
+        (group, _) if group.contains('.') && !is_bookkeeping(&id.kind) && !knowledge::is_built_in_group(group) => {
+            brought.push(format!("service/{home}/{}", id.name));
+        }
         _ => {}
     }
     brought
+}
+
+/// Kinds of custom resources that run nothing.
+fn is_bookkeeping(kind: &str) -> bool {
+    const ENDS: &[&str] = &[
+        "Secret",
+        "Store",
+        "Issuer",
+        "Certificate",
+        "Route",
+        "Monitor",
+        "Rule",
+        "Dashboard",
+        "Policy",
+        "Repository",
+        "Release",
+        "Kustomization",
+        "Source",
+        "Destination",
+        "Set",
+        "Class",
+        "User",
+        "Database",
+        "Backup",
+        "Schedule",
+        "Datasource",
+        "Folder",
+    ];
+    ENDS.iter().any(|end| kind.ends_with(end))
+}
+
+/// Host names that Ingresses and routes, or the values that make them, serve.
+pub fn hosts_in(node: &Node, found: &mut dyn FnMut(&str)) {
+    for entry in node.entries() {
+        if matches!(entry.key.as_str(), "host" | "hosts" | "hostname" | "hostnames") {
+            let names = entry.value.items().iter().chain([&entry.value]).filter_map(Node::as_str);
+            names.filter(|name| name.split('.').count() > 2 && !name.contains(['/', ':', '{'])).for_each(&mut *found);
+        }
+        hosts_in(&entry.value, found);
+    }
+    node.items().iter().for_each(|item| hosts_in(item, found));
+}
+
+/// Whether values for a volume leave the storage class to the cluster.
+fn wants_default_class(persistence: &Node) -> bool {
+    let is_named = ["storageClass", "storageClassName", "existingClaim"]
+        .iter()
+        .any(|key| text(persistence.get(key)).is_some_and(|name| !name.is_empty()));
+    let is_claim = ["size", "accessMode", "accessModes"].iter().any(|key| persistence.get(key).is_some());
+    is_claim && !is_named
 }
 
 /// Storage classes and snapshot classes that a release's values name: `storageClass: {name: x}`, `storageClasses: [{name: x}]`.

@@ -179,7 +179,7 @@ impl<'c> Stage<'c> {
     fn unmet(&self, at: usize, strength: Strength, state: &[State]) -> Option<Hold> {
         let edges = self.needs[at].iter().map(|edge| &self.graph.edges[*edge]);
         edges.filter(|edge| state[edge.to] == State::Waiting).find_map(|edge| {
-            let reason = edge.reasons.iter().find(|reason| reason.strength == strength)?;
+            let reason = edge.known().find(|reason| reason.strength == strength)?;
             Some(Hold {
                 reason: format!("{}, which `{}` brings, and that is not applied", reason.text, self.name(edge.to)),
                 place: reason.place,

@@ -25,11 +25,15 @@ pub fn found(repository: &Repository, clusters: &[Cluster], loaded: &BTreeSet<St
 }
 
 /// Files that cannot be read. A file that nothing loads may be no YAML on purpose, so that is only worth knowing.
+///
+/// Where something is loaded, that is said only of what lies in the same folders at the top.
 fn unreadable(repository: &Repository, loaded: &BTreeSet<String>, found: &mut Vec<Diagnostic>) {
+    let top = |path: &str| path.split_once('/').map_or(String::new(), |(top, _)| top.to_owned());
+    let tops: BTreeSet<String> = loaded.iter().map(|path| top(path)).collect();
     for (path, file) in repository.files() {
         if loaded.contains(path) {
             found.extend(file.faults().cloned());
-        } else if !is_template(repository, path) {
+        } else if (tops.is_empty() || tops.contains(&top(path))) && !is_template(repository, path) {
             found.extend(file.faults().next().map(|fault| fault.clone().severity(Severity::Note)));
         }
     }

@@ -30,6 +30,8 @@ pub struct Options {
     pub helm: bool,
     /// Whether `kubectl kustomize` may be called for what is refused.
     pub fallback: bool,
+    /// The folder to start from where nothing in the repository says where Flux does.
+    pub start: Option<String>,
 }
 
 /// Everything known.
@@ -76,7 +78,14 @@ pub struct Unreachable {
 
 /// Surveys a repository.
 pub fn survey(world: &dyn World, options: &Options) -> Result<Survey, Error> {
-    of(Repository::read(world)?, options)
+    let mut survey = of(Repository::read(world)?, options)?;
+    if options.helm {
+        let Survey { repository, clusters, schemas, found, claims, settings, .. } = &mut survey;
+        claims.extend(helm::rendered(world, repository, clusters, schemas, found)?);
+        claims::sort(claims);
+        survey.contested = verdict::judge(claims, clusters.len(), &settings.settings);
+    }
+    Ok(survey)
 }
 
 /// Surveys a repository that has been read.
@@ -95,7 +104,7 @@ pub fn with(
 ) -> Result<Survey, Error> {
     let schemas = schemas(&repository, &settings, &mut found);
     let named = if options.roots.is_empty() { &settings.settings.roots } else { &options.roots };
-    let roots = roots::find(&repository, named)?;
+    let roots = roots::find(&repository, named, options.start.as_deref())?;
     let clusters: Vec<Cluster> = roots.iter().map(|root| flux::units::build(&repository, &schemas, root)).collect();
     let unreachable = unreachable(&repository, &roots, &clusters);
     let terraform = terraform::claims(&repository, &mut found);

@@ -15,7 +15,7 @@ pub(super) fn template(root: &Path, chart: &Chart<'_>) -> Result<Result<String, 
     let folder = root.join(chart.folder);
     let mut command = Command::new("helm");
     command.args(["template", chart.release]).arg(&folder).args(["--namespace", chart.namespace]);
-    command.args(["--include-crds", "--values", "-"]);
+    command.args(["--include-crds", "--kube-version", chart.kubernetes, "--values", "-"]);
     // Neither a cluster nor the user's repositories take part.
     command.env("KUBECONFIG", "/dev/null").env("HELM_REPOSITORY_CONFIG", "/dev/null");
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());

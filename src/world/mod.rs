@@ -78,6 +78,8 @@ pub struct Chart<'c> {
     pub release: &'c str,
     /// The namespace it is rendered for.
     pub namespace: &'c str,
+    /// The Kubernetes version it is rendered for.
+    pub kubernetes: &'c str,
     /// Values over the chart's own, YAML.
     pub values: &'c str,
 }

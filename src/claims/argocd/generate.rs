@@ -345,22 +345,41 @@ fn fits_parts(pattern: &[&str], path: &[&str]) -> bool {
     }
 }
 
-fn fits_part(pattern: &[char], text: &[char]) -> bool {
-    match (pattern, text) {
-        ([], []) => true,
-        (['*', rest @ ..], _) => (0..=text.len()).any(|skipped| fits_part(rest, &text[skipped..])),
-        (['?', rest @ ..], [_, text @ ..]) => fits_part(rest, text),
-        (['[', rest @ ..], [letter, text @ ..]) => {
-            let Some(end) = rest.iter().position(|letter| *letter == ']') else { return false };
+/// Only the last `*` is ever tried again, so that no pattern takes long.
+fn fits_part<'c>(mut pattern: &'c [char], mut text: &'c [char]) -> bool {
+    let mut last: Option<(&[char], &[char])> = None;
+    loop {
+        if let ['*', rest @ ..] = pattern {
+            last = Some((rest, text));
+            pattern = rest;
+        } else if let Some((rest, behind)) = one(pattern, text) {
+            (pattern, text) = (rest, behind);
+        } else if pattern.is_empty() && text.is_empty() {
+            return true;
+        } else {
+            let Some((rest, [_, behind @ ..])) = last else { return false };
+            last = Some((rest, behind));
+            (pattern, text) = (rest, behind);
+        }
+    }
+}
+
+/// What is left of both after one letter.
+fn one<'c>(pattern: &'c [char], text: &'c [char]) -> Option<(&'c [char], &'c [char])> {
+    let (letter, behind) = text.split_first()?;
+    match pattern {
+        ['?', rest @ ..] => Some((rest, behind)),
+        ['[', rest @ ..] => {
+            let end = rest.iter().position(|letter| *letter == ']')?;
             let (class, rest) = (&rest[..end], &rest[end + 1..]);
             let (is_negated, class) = match class {
                 ['!' | '^', class @ ..] => (true, class),
                 class => (false, class),
             };
-            is_in(class, *letter) != is_negated && fits_part(rest, text)
+            (is_in(class, *letter) != is_negated).then_some((rest, behind))
         }
-        ([first, rest @ ..], [letter, text @ ..]) => first == letter && fits_part(rest, text),
-        _ => false,
+        [first, rest @ ..] => (first == letter).then_some((rest, behind)),
+        [] => None,
     }
 }
 

@@ -13,7 +13,7 @@ use super::{
 use crate::node::{Kind, Node};
 
 /// Sets the keys of a map of texts in every map that the fields name.
-fn set_texts(resources: &mut [Resource], pairs: &Node, fields: &[FieldSpec]) -> Result<(), Stop> {
+pub(super) fn set_texts(resources: &mut [Resource], pairs: &Node, fields: &[FieldSpec]) -> Result<(), Stop> {
     for resource in resources {
         for field in fields {
             field.visit(&mut resource.object, Make::Map, pairs.place, &mut |map| set_pairs(map, pairs))?;

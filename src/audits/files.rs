@@ -1,0 +1,170 @@
+//! Manifests and Kustomizations that nothing applies.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use regex::Regex;
+
+use super::is_known_whole;
+use crate::{
+    code,
+    diagnostic::{Diagnostic, Severity},
+    flux::{Outcome, Unit, roots::{is_unit, string}},
+    repository::{File, Repository, is_below, join, parent},
+    survey::Survey,
+};
+
+/// Reports them.
+pub fn audit(survey: &Survey, found: &mut Vec<Diagnostic>) {
+    unreachable(survey, found);
+    unused(survey, found);
+}
+
+fn unreachable(survey: &Survey, found: &mut Vec<Diagnostic>) {
+    // A unit that is not built, or whose source is elsewhere, may apply any of them.
+    if !survey.clusters.iter().all(is_known_whole) {
+        return;
+    }
+    for lost in survey
+        .unreachable
+        .iter()
+        .filter(|lost| !is_switched_off(&survey.repository, survey.repository.path(lost.place)))
+    {
+        let folder = if lost.folder.is_empty() { ".".to_owned() } else { format!("./{}", lost.folder) };
+        let finding = if survey.clusters.iter().any(|cluster| cluster.index.contains_key(&lost.name)) {
+            let message = format!("nothing applies this second Kustomization `{}`", lost.name);
+            Diagnostic::new(code!("unit-unreachable"), message)
+                .severity(Severity::Note)
+                .note("another file has one of this name, which a cluster applies")
+                .help("delete it, or give it a name of its own and list its file")
+        } else {
+            Diagnostic::new(code!("unit-unreachable"), format!("nothing applies the unit `{}`", lost.name))
+                .note(format!("what is in `{folder}` never reaches a cluster"))
+                .help("list its file in a kustomization that a cluster applies, or delete it")
+        };
+        found.push(finding.at(lost.place, "").about(lost.name.to_string()));
+    }
+}
+
+/// Manifests beside others that a build reads, and that no build reads themselves.
+fn unused(survey: &Survey, found: &mut Vec<Diagnostic>) {
+    let candidates = candidates(survey);
+    let mentioned = mentioned(survey, &candidates);
+    for (path, list) in candidates.iter().filter(|(path, _)| !mentioned.contains(*path)) {
+        let file = survey.repository.file(path).expect("it is one of its files");
+        let Some(first) = file.documents().next() else { continue };
+        let what = match file.documents().count() {
+            1 => format!("this {}", string(first, &["kind"]).unwrap_or("manifest")),
+            _ => "these manifests".to_owned(),
+        };
+        let place = first.get("kind").map_or(first.place, |kind| kind.place);
+        let name = path.rsplit('/').next().unwrap_or(path);
+        found.push(
+            Diagnostic::new(code!("file-unused"), format!("no build loads {what}: `{list}` does not list `{name}`"))
+                .at(place, "")
+                .note("it lies beside what Flux applies, and is not applied itself")
+                .help(format!("add `- {name}` to its `resources`, or delete the file"))
+                .about((*path).to_owned()),
+        );
+    }
+}
+
+/// Files of manifests right beside a kustomization file that a build read and that does not mention them, with that file.
+fn candidates(survey: &Survey) -> BTreeMap<&str, String> {
+    let repository = &survey.repository;
+    let units = || survey.clusters.iter().flat_map(|cluster| &cluster.units);
+    // What a build that stopped would have read is not known.
+    let stopped: Vec<&str> = units().filter_map(unread).collect();
+    let mut candidates = BTreeMap::new();
+    let mut lists: BTreeMap<&str, Option<String>> = BTreeMap::new();
+    for (path, file) in repository.files() {
+        if survey.loaded.contains(path) || !holds_manifests(file) || stopped.iter().any(|folder| is_below(path, folder))
+        {
+            continue;
+        }
+        let folder = parent(path);
+        let list = lists
+            .entry(folder)
+            .or_insert_with(|| repository.kustomization(folder).filter(|list| survey.loaded.contains(list)));
+        if let Some(list) = list.as_ref().filter(|list| {
+            !is_crossed_out(repository.text(list).unwrap_or_default(), path.rsplit('/').next().unwrap_or(path))
+        }) {
+            candidates.insert(path, list.clone());
+        }
+    }
+    candidates
+}
+
+fn unread(unit: &Unit) -> Option<&str> {
+    matches!(unit.outcome, Outcome::Stopped(_)).then_some(unit.folder.as_deref()?)
+}
+
+/// Whether every document is an object for a cluster.
+fn holds_manifests(file: &File) -> bool {
+    let is_manifest = |document: &crate::node::Node| {
+        let version = string(document, &["apiVersion"]).unwrap_or_default();
+        let is_local = ["kustomize.config.k8s.io", "config.kubernetes.io", "helmfile", "talos.dev", "v1alpha1"];
+        string(document, &["kind"]).is_some_and(|kind| !kind.is_empty())
+            && document.at(["metadata", "name"]).is_some()
+            && !version.is_empty()
+            && !is_local.iter().any(|local| version.starts_with(local))
+    };
+    let mut documents = file.documents().peekable();
+    documents.peek().is_some() && file.faults().next().is_none() && documents.all(is_manifest)
+}
+
+/// Whether a kustomization file above names the file, or its folder, in an entry that is a comment.
+fn is_switched_off(repository: &Repository, path: &str) -> bool {
+    let mut folder = parent(path);
+    loop {
+        let list = repository.kustomization(folder);
+        let list = list.and_then(|list| repository.text(&list));
+        let below = path.strip_prefix(folder).unwrap_or(path).trim_start_matches('/');
+        if list.is_some_and(|list| is_crossed_out(list, below) || is_crossed_out(list, parent(below))) {
+            return true;
+        }
+        if folder.is_empty() {
+            return false;
+        }
+        folder = parent(folder);
+    }
+}
+
+/// Whether a list holds an entry for this as a comment: somebody switched it off on purpose.
+fn is_crossed_out(list: &str, name: &str) -> bool {
+    let comments = list.lines().filter_map(|line| line.trim_start().strip_prefix('#'));
+    let mut entries = comments.filter_map(|comment| comment.trim_start_matches(['#', ' ']).strip_prefix('-'));
+    entries.any(|entry| {
+        let written = entry.split_whitespace().next().unwrap_or_default().trim_matches(['"', '\'']);
+        !name.is_empty() && written.trim_start_matches("./").trim_end_matches('/') == name
+    })
+}
+
+/// Those of the files that a script, a task or a configuration names.
+fn mentioned<'s>(survey: &'s Survey, candidates: &BTreeMap<&'s str, String>) -> BTreeSet<&'s str> {
+    let short =
+        |path: &str| join(parent(path).rsplit('/').next().unwrap_or_default(), path.rsplit('/').next().unwrap_or(path));
+    let mut by_name: BTreeMap<String, Vec<&'s str>> = BTreeMap::new();
+    for path in candidates.keys() {
+        by_name.entry(short(path)).or_default().push(path);
+    }
+    let mut mentioned = BTreeSet::new();
+    if by_name.is_empty() {
+        return mentioned;
+    }
+    let names: Vec<String> = by_name.keys().map(|name| regex::escape(name)).collect();
+    let Ok(names) = Regex::new(&names.join("|")) else { return mentioned };
+    let repository = &survey.repository;
+    // Manifests name each other's files in comments, which applies nothing.
+    let built = survey.clusters.iter().flat_map(|cluster| &cluster.units);
+    let built = built.filter(|unit| matches!(unit.outcome, Outcome::Objects(_)));
+    let built: BTreeSet<&str> = built.flat_map(|unit| unit.reads.iter().map(String::as_str)).collect();
+    let texts = repository
+        .files()
+        .filter(|(path, file)| file.source.is_some() && !path.ends_with(".md") && !built.contains(path));
+    for (path, _) in texts {
+        for name in names.find_iter(repository.text(path).unwrap_or_default()) {
+            mentioned.extend(by_name[name.as_str()].iter().filter(|other| **other != path));
+        }
+    }
+    mentioned
+}
