@@ -22,6 +22,7 @@ macro_rules! audits {
 }
 
 audits! {
+    addresses,
     api_versions,
     charts,
     committed_secrets,
