@@ -13,7 +13,7 @@ use crate::{
 /// Everything that was wrong while reading and building.
 pub fn found(repository: &Repository, clusters: &[Cluster], loaded: &BTreeSet<String>) -> Vec<Diagnostic> {
     let mut found = Vec::new();
-    unreadable(repository, loaded, &mut found);
+    unreadable(repository, clusters, loaded, &mut found);
     let units = || clusters.iter().flat_map(|cluster| &cluster.units);
     failures(units(), &mut found);
     refusals(units(), &mut found);
@@ -24,14 +24,18 @@ pub fn found(repository: &Repository, clusters: &[Cluster], loaded: &BTreeSet<St
     found
 }
 
-/// Files that cannot be read. A file that nothing loads may be no YAML on purpose, so that is only worth knowing.
+/// Files that cannot be read. A file that nothing loads may be no YAML on purpose, so that is only worth knowing; the same holds for
+/// one that a unit was built with in spite of it, as text that a generator takes.
 ///
 /// Where something is loaded, that is said only of what lies in the same folders at the top.
-fn unreadable(repository: &Repository, loaded: &BTreeSet<String>, found: &mut Vec<Diagnostic>) {
+fn unreadable(repository: &Repository, clusters: &[Cluster], loaded: &BTreeSet<String>, found: &mut Vec<Diagnostic>) {
+    let built = clusters.iter().flat_map(|cluster| &cluster.units);
+    let built = built.filter(|unit| matches!(unit.outcome, Outcome::Objects(_)));
+    let harmless: BTreeSet<&str> = built.flat_map(|unit| unit.reads.iter().map(String::as_str)).collect();
     let top = |path: &str| path.split_once('/').map_or(String::new(), |(top, _)| top.to_owned());
     let tops: BTreeSet<String> = loaded.iter().map(|path| top(path)).collect();
     for (path, file) in repository.files() {
-        if loaded.contains(path) {
+        if loaded.contains(path) && !harmless.contains(path) {
             found.extend(file.faults().cloned());
         } else if (tops.is_empty() || tops.contains(&top(path))) && !is_template(repository, path) {
             found.extend(file.faults().next().map(|fault| fault.clone().severity(Severity::Note)));
