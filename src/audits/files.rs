@@ -8,7 +8,10 @@ use super::is_known_whole;
 use crate::{
     code,
     diagnostic::{Diagnostic, Severity},
-    flux::{Outcome, Unit, roots::{is_unit, string}},
+    flux::{
+        Outcome, Unit,
+        roots::{is_unit, string},
+    },
     repository::{File, Repository, is_below, join, parent},
     survey::Survey,
 };
@@ -98,13 +101,14 @@ fn unread(unit: &Unit) -> Option<&str> {
     matches!(unit.outcome, Outcome::Stopped(_)).then_some(unit.folder.as_deref()?)
 }
 
-/// Whether every document is an object for a cluster.
+/// Whether every document is an object for a cluster, other than a unit: one that nothing applies is a finding of its own.
 fn holds_manifests(file: &File) -> bool {
     let is_manifest = |document: &crate::node::Node| {
         let version = string(document, &["apiVersion"]).unwrap_or_default();
         let is_local = ["kustomize.config.k8s.io", "config.kubernetes.io", "helmfile", "talos.dev", "v1alpha1"];
         string(document, &["kind"]).is_some_and(|kind| !kind.is_empty())
             && document.at(["metadata", "name"]).is_some()
+            && !is_unit(document)
             && !version.is_empty()
             && !is_local.iter().any(|local| version.starts_with(local))
     };
