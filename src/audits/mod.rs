@@ -35,6 +35,7 @@ audits! {
     ownership,
     sources,
     tofu,
+    versions,
 }
 
 pub use ownership::owner;
