@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use super::{Basis, Edge, Graph, Reason, Strength, guess, needs};
 use crate::{
     claims::{Claim, Tool, helm::Release, helmfile::Installed, is_release},
-    flux::Cluster,
+    flux::{Cluster, Object},
     knowledge,
     settings::Settings,
 };
@@ -68,7 +68,7 @@ pub fn infer(
     for (from, unit) in cluster.units.iter().enumerate() {
         let mut seen = BTreeSet::new();
         let own = needs::of_unit(unit);
-        for need in own.into_iter().chain(unit.objects().iter().flat_map(needs::of)) {
+        for need in own.into_iter().chain(objects_here(cluster, from).iter().flat_map(needs::of)) {
             let is_given = brought.is_outside(&need.capability);
             let basis = if is_given { Basis::Given } else { Basis::Known };
             let mut reason = Reason { strength: need.strength, text: need.text, place: need.place, basis };
@@ -116,6 +116,11 @@ pub fn infer(
     (graph, deadlocks)
 }
 
+/// What a unit puts into this cluster, rather than into another one that it names.
+fn objects_here(cluster: &Cluster, unit: usize) -> &[Object] {
+    if cluster.is_elsewhere(unit) { &[] } else { cluster.units[unit].objects() }
+}
+
 /// More reasons than anybody reads.
 const MOST_REASONS: usize = 20;
 
@@ -159,7 +164,7 @@ impl<'c> Brought<'c> {
             }
         };
         for (at, unit) in cluster.units.iter().enumerate() {
-            for object in unit.objects() {
+            for object in objects_here(cluster, at) {
                 for (place, capability) in needs::brought(object).into_iter().enumerate() {
                     // The first is the object itself and a definition's kind; what controllers make of it comes later.
                     let is_now = place == 0 || object.id.kind == "CustomResourceDefinition";
