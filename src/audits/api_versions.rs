@@ -212,7 +212,8 @@ impl<'s> World<'s> {
         let mut running =
             self.releases.iter().filter(|release| release.chart.as_ref().is_some_and(|it| it.name == project.chart));
         let release = running.next().filter(|_| running.next().is_none());
-        let runs = release.and_then(|release| numbers(&release.version.as_ref()?.text));
+        let runs = release.filter(|release| brings_its_kinds(release));
+        let runs = runs.and_then(|release| numbers(&release.version.as_ref()?.text));
         let (instead, gone) = (project.instead.to_owned(), format!("{}.{}", project.gone.0, project.gone.1));
         Some(match runs {
             Some(runs) if runs >= project.gone => Verdict::Removed {
@@ -238,6 +239,14 @@ impl<'s> World<'s> {
             },
         })
     }
+}
+
+/// Whether a release of a project brings the kinds of its own version, and no values ask for older ones.
+fn brings_its_kinds(release: &Release) -> bool {
+    let is = |pointer: &str, wanted: bool| {
+        release.values.pointer(pointer).is_some_and(|flag| flag.kind == Kind::Bool(wanted))
+    };
+    release.has_all_values && !is("/installCRDs", false) && !is("/crds/unsafeServeV1Beta1", true)
 }
 
 fn by_definition(versions: &[Version<'_>], object: &Object, version: &str) -> Option<Verdict> {

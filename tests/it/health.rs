@@ -481,6 +481,108 @@ fn every_planted_fault_is_found_at_its_place_and_alone() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// External Secrets in this version of its chart, with these values, and a store in the API version it dropped.
+fn external_secrets(version: &str, values: &str) -> Vec<(&'static str, String)> {
+    let release = format!(
+        "---
+apiVersion: helm.toolkit.fluxcd.io/v2
+kind: HelmRelease
+metadata:
+  name: external-secrets
+  namespace: wiki
+spec:
+  interval: 1h
+  chart:
+    spec:
+      chart: external-secrets
+      version: {version}
+      sourceRef:
+        kind: HelmRepository
+        name: charts
+  values: {values}
+"
+    );
+    let store = "apiVersion: external-secrets.io/v1beta1
+kind: ClusterSecretStore
+metadata:
+  name: vault
+spec:
+  provider:
+    vault:
+      server: https://vault.example.org
+";
+    let mut files = planted("apps/users/store.yaml", "", store);
+    let at = files.iter().position(|(path, _)| *path == "apps/wiki/release.yaml").unwrap();
+    files[at].1.push_str(&release);
+    let users = files.iter().position(|(path, _)| *path == "flux/users.yaml").unwrap();
+    files[users].1 = files[users].1.replace("- name: shop", "- name: wiki");
+    files
+}
+
+#[test]
+fn what_is_served_depends_on_the_version_of_a_chart() {
+    let removed = "apps/users/store.yaml:1:13: error[api-removed]";
+    let deprecated = "apps/users/store.yaml:1:13: warning[api-deprecated]";
+    for (version, values, expected) in [
+        ("0.10.4", "{}", deprecated),
+        ("0.16.2", "{}", deprecated),
+        ("0.17.0", "{}", removed),
+        ("1.3.2", "{}", removed),
+        ("'*'", "{}", deprecated),
+        ("1.3.2", "{ crds: { unsafeServeV1Beta1: true } }", deprecated),
+        ("1.3.2", "{ installCRDs: false }", deprecated),
+    ] {
+        let found = findings(&external_secrets(version, values));
+        let found: Vec<&String> = found.iter().filter(|finding| finding.contains("[api-")).collect();
+        assert_eq!(found, [expected], "{version} {values}");
+    }
+}
+
+#[test]
+fn what_is_served_depends_on_the_version_of_kubernetes() {
+    let budget = ("apps/shop/deployment.yaml", "apiVersion: policy/v1\n", "apiVersion: policy/v1beta1\n");
+    for (settings, expected) in [
+        ("", "apps/shop/deployment.yaml:20:13: warning[api-deprecated]"),
+        ("[versions]\nkubernetes = \"1.34\"\n", "apps/shop/deployment.yaml:20:13: error[api-removed]"),
+    ] {
+        let mut files = planted(budget.0, budget.1, budget.2);
+        files.push(("gitopsc.toml", settings.to_owned()));
+        assert_eq!(findings(&files), [expected], "{settings}");
+    }
+}
+
+#[test]
+fn what_is_served_depends_on_the_version_of_flux() {
+    for (settings, expected) in [
+        ("[versions]\nflux = \"2.6.4\"\n", "apps/wiki/release.yaml:10:13: warning[api-deprecated]"),
+        ("[versions]\nflux = \"2.8.0\"\n", "apps/wiki/release.yaml:10:13: error[api-removed]"),
+    ] {
+        let mut files =
+            planted("apps/wiki/release.yaml", "helm.toolkit.fluxcd.io/v2\n", "helm.toolkit.fluxcd.io/v2beta2\n");
+        files.push(("gitopsc.toml", settings.to_owned()));
+        assert_eq!(findings(&files), [expected], "{settings}");
+    }
+}
+
+#[test]
+fn a_folder_that_its_list_forgets_is_found() {
+    let mut files: Vec<(&str, String)> = HEALTHY.iter().map(|(path, text)| (*path, (*text).to_owned())).collect();
+    let list = |entries: &str| {
+        format!("apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources:\n{entries}")
+    };
+    files.push(("apps/wiki/kustomization.yaml", list("  - namespace.yaml\n  - release.yaml\n  - themes\n")));
+    for folder in ["themes", "skins"] {
+        let config = format!("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {folder}\n  namespace: wiki\n");
+        files.push((
+            if folder == "themes" { "apps/wiki/themes/config.yaml" } else { "apps/wiki/skins/config.yaml" },
+            config,
+        ));
+    }
+    files.push(("apps/wiki/themes/kustomization.yaml", list("  - config.yaml\n")));
+    files.push(("apps/wiki/skins/kustomization.yaml", list("  - config.yaml\n")));
+    assert_eq!(findings(&files), ["apps/wiki/skins/kustomization.yaml:3:1: warning[file-unused]"]);
+}
+
 #[test]
 fn what_may_be_meant_is_let_through() {
     let mut wrong = Vec::new();
