@@ -15,7 +15,7 @@ use crate::{
     claims::terraform::Setting,
     code,
     diagnostic::Diagnostic,
-    flux::{Cluster, Outcome, Text, has_placeholder},
+    flux::{Cluster, Text, has_placeholder},
     node::{Entry, Kind, Node},
     plan::address::IpRange,
     repository::Repository,
@@ -67,7 +67,7 @@ struct Pool<'o> {
 /// A Service asks for an address that no pool of its cluster has.
 fn requests(cluster: &Cluster, told: &mut BTreeSet<Place>, found: &mut Vec<Diagnostic>) {
     // Where something is not known, a pool may be.
-    if cluster.units.iter().any(|unit| matches!(unit.outcome, Outcome::Stopped(_))) {
+    if !super::is_known_whole(cluster) {
         return;
     }
     let objects = || cluster.units.iter().flat_map(crate::flux::Unit::objects);
@@ -223,7 +223,8 @@ fn literals(repository: &Repository) -> Vec<Literal> {
     found
 }
 
-fn is_past(path: &str) -> bool {
+/// Whether a document tells of what was true once.
+pub(super) fn is_past(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or_default();
     path.split('/').any(|part| PAST.contains(&part.to_ascii_lowercase().as_str()))
         || name.to_ascii_lowercase().starts_with("changelog")

@@ -36,6 +36,7 @@ audits! {
     sources,
     tofu,
     unmade,
+    versions,
 }
 
 pub use ownership::owner;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     code,
     diagnostic::{Diagnostic, Severity, nearest},
-    flux::{Cluster, Dependency, Outcome, Unit, UnitName},
+    flux::{Cluster, Dependency, Unit, UnitName},
     startup::{Edge, Graph, Reason, Strength},
     survey::Survey,
 };
@@ -14,8 +14,7 @@ use crate::{
 pub fn audit(survey: &Survey, found: &mut Vec<Diagnostic>) {
     for (at, cluster) in survey.clusters.iter().enumerate() {
         let graph = &survey.graphs[at];
-        let is_unknown = |unit: &Unit| matches!(unit.outcome, Outcome::Stopped(_) | Outcome::Elsewhere);
-        let broken = cluster.units.iter().any(is_unknown);
+        let broken = !super::is_known_whole(cluster);
         // A unit that could not be built may apply the one that is waited for.
         if !broken {
             targets(survey, cluster, found);
@@ -35,7 +34,11 @@ pub fn audit(survey: &Survey, found: &mut Vec<Diagnostic>) {
 fn targets(survey: &Survey, cluster: &Cluster, found: &mut Vec<Diagnostic>) {
     for unit in &cluster.units {
         for dependency in unit.spec.depends_on.iter().filter(|one| !cluster.index.contains_key(&one.unit)) {
-            found.push(unknown(survey, cluster, unit, dependency));
+            let finding = unknown(survey, cluster, unit, dependency);
+            // Nobody knows what else applies a unit that nothing here does, unless the name is nearly right.
+            if unit.parent.is_some() || finding.edit.is_some() || finding.labels.len() > 1 {
+                found.push(finding);
+            }
         }
     }
 }
