@@ -140,6 +140,27 @@ pub fn schema() -> serde_json::Value {
     inventory::schema_of::<Settings>("gitopsc settings of a repository without an inventory")
 }
 
+const INTRODUCTION: &str = "\
+<!-- Written by `gitopsc schema --settings --markdown` from the types of the settings; change src/settings.rs -->
+
+# Settings of a repository without an inventory
+
+Everything `gitopsc.toml` can say. It lies at the top of the repository; all of it is optional, and so is the file.
+Paths are seen from there. Unknown keys are errors, and what is wrong is left out, so that the rest still counts.
+
+An editor that knows TOML schemas (taplo, tombi) completes and checks all this once the first line names the schema,
+which `gitopsc schema --settings > gitopsc.schema.json` writes beside it:
+
+```toml
+#:schema gitopsc.schema.json
+```
+";
+
+/// Markdown of `docs/settings.md`.
+pub fn reference() -> String {
+    inventory::reference_of(INTRODUCTION, &schema())
+}
+
 fn form() -> &'static Form {
     static FORM: LazyLock<Form> = LazyLock::new(|| Form::new(schema(), "`gitopsc.toml`", &["owners"], ""));
     &FORM
