@@ -26,6 +26,7 @@ audits! {
     api_versions,
     charts,
     committed_secrets,
+    documents,
     files,
     flux_bootstrap_twice,
     health_checks,
