@@ -18,9 +18,15 @@ macro_rules! audits {
 }
 
 audits! {
+    certificate_twice,
+    dns_twice,
     flux_bootstrap_twice,
+    host_routed_twice,
+    host_unserved,
     order,
     ownership,
+    secret_two_makers,
+    service_unserved,
     unmade,
 }
 

@@ -11,6 +11,8 @@ pub mod scripts;
 pub mod talos;
 pub mod terraform;
 
+pub use embedded::documents;
+
 use crate::{claim::ObjectId, flux::Cluster, kubernetes::Schemas, node::Node, repository::Repository, source::Place};
 
 /// The claims of every tool, in a fixed order.
