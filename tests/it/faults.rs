@@ -127,3 +127,12 @@ fn planted_faults_are_found() {
     assert!(enough(planted.len() - missed.len(), planted.len()), "{report}");
     println!("{report}");
 }
+
+#[test]
+fn what_a_stopped_build_would_have_read_is_not_called_unused() {
+    let overlays = trees::all().into_iter().find(|tree| tree.name == "overlays").unwrap();
+    let world = overlays.world();
+    world.put("base/app.yaml", "broken: [");
+    let codes: Vec<String> = findings(&world).iter().map(|finding| finding["code"].to_string()).collect();
+    assert_eq!(codes, ["\"yaml-syntax\"", "\"build-refused\""]);
+}

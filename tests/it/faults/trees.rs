@@ -20,7 +20,7 @@ pub fn all() -> Vec<Tree> {
     let mut trees: Vec<Tree> =
         APPS.iter().map(|(name, apps)| home(name, &[(*name, &apps[..FEW])])).collect();
     trees.extend([
-        home("home", APPS),
+        home("town", APPS),
         worked_example(),
         recorded("two clusters", "two-clusters"),
         recorded("instance", "instance"),
