@@ -10,6 +10,7 @@ mod cases;
 mod claims;
 mod docs;
 mod emit;
+mod faults;
 mod findings;
 mod findings_b;
 mod flux_substitution;
