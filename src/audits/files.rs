@@ -90,7 +90,9 @@ fn candidates(survey: &Survey) -> BTreeMap<&str, String> {
             loaded_list(survey, folder).filter(|list| !half_read.contains(list.as_str()))
         });
         let name = path.rsplit('/').next().unwrap_or(path);
-        let is_off = |list: &String| is_crossed_out(repository.text(list).unwrap_or_default(), name);
+        // A hidden file is the input of some tool.
+        let is_off =
+            |list: &String| name.starts_with('.') || is_crossed_out(repository.text(list).unwrap_or_default(), name);
         if let Some(list) = list.as_ref().filter(|list| !is_off(list)) {
             candidates.insert(path, list.clone());
         }
