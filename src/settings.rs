@@ -140,6 +140,43 @@ pub fn schema() -> serde_json::Value {
     inventory::schema_of::<Settings>("gitopsc settings of a repository without an inventory")
 }
 
+const INTRODUCTION: &str = "\
+<!-- Written by `gitopsc schema --settings --markdown` from the types of the settings; change src/settings.rs -->
+
+# Settings
+
+What `gitopsc.toml`, at the top of a repository without an inventory, can say. All of it is optional, and so is
+the file: `gitopsc check` finds clusters and tools by itself. Settings are for what a repository cannot show: what
+others own, what changes hands on purpose, what a chart brings, and what is right here although it is reported.
+Unknown keys are errors. An editor that knows TOML schemas completes and checks the file once its first line
+names the schema, as `gitopsc schema --settings` prints it.
+
+```toml
+#:schema docs/settings.schema.json
+roots = [\"clusters/home\"]
+ignore = [\"archive/\"]
+
+[owners.by-hand]
+owns = [\"Secret:flux-system/sops-age\"]
+
+[provides]
+\"rook-ceph/rook-ceph-cluster\" = [\"storageclass/ceph-block\"]
+
+[[handover]]
+on = \"helm:kube-system/cilium\"
+from = \"helmfile\"
+to = \"helm\"
+reason = \"nothing runs before the network does\"
+```
+
+An inventory says the same in its own words, and needs no settings beside it.
+";
+
+/// Markdown of `docs/settings.md`.
+pub fn reference() -> String {
+    inventory::reference_of(INTRODUCTION, &schema())
+}
+
 fn form() -> &'static Form {
     static FORM: LazyLock<Form> = LazyLock::new(|| Form::new(schema(), "`gitopsc.toml`", &["owners"], ""));
     &FORM

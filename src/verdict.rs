@@ -240,15 +240,20 @@ impl Case<'_> {
         let object = crate::claims::shown(self.object);
         let keeper = self.claims.iter().find(|claim| claim.role == Role::Owner);
         let starters = self.claims.iter().filter(|claim| claim.role == Role::Bootstrap);
-        let is_said = |from: Tool| {
+        let is_said = |from: &str| {
             settings.handover.iter().any(|handover| {
                 fits(&handover.on, &object)
-                    && handover.from == from.name()
-                    && keeper.is_none_or(|keeper| handover.to == keeper.tool.name())
+                    && handover.from == from
+                    && keeper.is_none_or(|keeper| handover.to == called(keeper))
             })
         };
-        starters.map(|claim| claim.tool).all(is_said)
+        starters.map(|claim| called(claim)).all(is_said)
     }
+}
+
+/// What settings call the tool of a claim.
+fn called(claim: &Claim) -> &str {
+    if claim.tool == Tool::Declared { &claim.unit } else { claim.tool.name() }
 }
 
 /// What is lost with an object of this kind, beyond itself.

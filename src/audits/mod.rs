@@ -24,6 +24,7 @@ macro_rules! audits {
 audits! {
     api_versions,
     charts,
+    cni_from_flux,
     committed_secrets,
     files,
     flux_bootstrap_twice,

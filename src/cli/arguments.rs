@@ -110,6 +110,9 @@ pub enum Command {
     },
     /// Print the JSON Schema of inventory.toml, for editors
     Schema {
+        /// That of gitopsc.toml instead, which a repository without an inventory may have
+        #[arg(long)]
+        settings: bool,
         /// Print the reference as Markdown instead
         #[arg(long)]
         markdown: bool,

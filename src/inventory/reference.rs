@@ -1,4 +1,4 @@
-//! The reference page of the inventory, made from the same types as its schema.
+//! Reference pages, of the inventory and of settings, made from the same types as their schemas.
 
 use serde_json::{Map, Value};
 
@@ -24,10 +24,14 @@ inventory names the schema, as `gitopsc schema` prints it:
 
 /// Markdown of `docs/inventory.md`.
 pub fn reference() -> String {
-    let schema = schema();
+    reference_of(INTRODUCTION, &schema())
+}
+
+/// A page of everything that a schema allows, after an introduction.
+pub fn reference_of(introduction: &str, schema: &Value) -> String {
     let mut reference =
-        Reference { types: &schema["$defs"], page: INTRODUCTION.to_owned(), sections: Vec::new(), next: 0 };
-    reference.section("Top level", &schema);
+        Reference { types: &schema["$defs"], page: introduction.to_owned(), sections: Vec::new(), next: 0 };
+    reference.section("Top level", schema);
     let mut at = 0;
     while let Some(section) = reference.sections.get(at).cloned() {
         at += 1;

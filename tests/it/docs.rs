@@ -13,7 +13,7 @@ use std::{
 use clap::{CommandFactory as _, Parser as _, error::ErrorKind};
 use gitopsc::{
     cli::{self, Answer, Arguments, Surroundings},
-    inventory,
+    inventory, settings,
     world::MemWorld,
 };
 
@@ -57,17 +57,29 @@ fn run(world: &MemWorld, arguments: &[&str]) -> Answer {
 
 #[test]
 fn schema_and_reference_are_made_from_the_types() {
-    let mut schema = serde_json::to_string_pretty(&inventory::schema()).unwrap();
-    schema.push('\n');
-    for (path, made) in [("docs/inventory.schema.json", schema), ("docs/inventory.md", inventory::reference())] {
+    let schema = |schema| serde_json::to_string_pretty(&schema).unwrap() + "\n";
+    for (path, made) in [
+        ("docs/inventory.schema.json", schema(inventory::schema())),
+        ("docs/inventory.md", inventory::reference()),
+        ("docs/settings.schema.json", schema(settings::schema())),
+        ("docs/settings.md", settings::reference()),
+    ] {
         if env::var_os("GITOPSC_DOCS").is_some() {
             fs::write(root().join(path), &made).unwrap();
         }
         assert!(
             page(path) == made,
-            "{path} is not what the types of the inventory give; refresh it with\n  GITOPSC_DOCS=write cargo test --test it docs"
+            "{path} is not what the types give; refresh it with\n  GITOPSC_DOCS=write cargo test --test it docs"
         );
     }
+}
+
+#[test]
+fn the_example_of_settings_is_read_without_a_finding() {
+    let settings = page("docs/settings.md");
+    let files = [("gitopsc.toml", block(&settings, "toml")), ("clusters/home/kustomization.yaml", "resources: []\n")];
+    let answer = run(&MemWorld::new(files), &["check"]);
+    assert_eq!((answer.stderr.as_str(), answer.exit), ("no problems\njudged 1 unit, 0 objects, 2 files in 1 cluster\n", 0));
 }
 
 #[test]
