@@ -86,7 +86,11 @@ fn finish(
         }
         answer.stderr.extend(summary.map(|summary| format!("{summary}\n")));
         if gone > 0 {
-            answer.stderr.push_str(&format!("{} of the baseline {} gone: write it anew\n", counted(gone), if gone == 1 { "is" } else { "are" }));
+            answer.stderr.push_str(&format!(
+                "{} of the baseline {} gone: write it anew\n",
+                counted(gone),
+                if gone == 1 { "is" } else { "are" }
+            ));
         }
     }
     Ok(answer)

@@ -74,9 +74,8 @@ pub fn survey_of(
     };
     // The same places, but in the text that the survey has.
     let source = repository.file(&arguments.inventory).and_then(|file| file.source);
-    let root = source.map(|source| {
-        inventory::read(source, &repository.sources.get(source).text, arguments.profile.as_deref()).root
-    });
+    let root = source
+        .map(|source| inventory::read(source, &repository.sources.get(source).text, arguments.profile.as_deref()).root);
     let settings = settings::Reading { root, ..settings::Reading::of_inventory(&model.inventory, &model.root) };
     survey::with(world, repository, settings, &options, Vec::new()).map(Some)
 }

@@ -67,7 +67,8 @@ fn dependencies(surveyed: &Surveyed, wanted: &Wanted) -> Picture {
             let name = if several { format!("{}: {}", cluster.name, unit.name) } else { unit.name.to_string() };
             let folder = unit.folder.clone().unwrap_or_default();
             let about = format!("{folder}, {} objects", unit.objects().len());
-            let group = if namespaces.len() > 1 { unit.name.namespace.as_str() } else { crate::repository::parent(&folder) };
+            let group =
+                if namespaces.len() > 1 { unit.name.namespace.as_str() } else { crate::repository::parent(&folder) };
             picture.nodes.push(Figure { name, about, group: group.to_owned(), is_marked: path.contains(&at) });
         }
         for edge in &graph.edges {
@@ -99,11 +100,21 @@ fn owners(surveyed: &Surveyed) -> Picture {
     for contested in &survey.contested {
         let object = picture.nodes.len();
         let about = format!("{}: {}", contested.verdict.name(), contested.consequence);
-        picture.nodes.push(Figure { name: shown(&contested.object), about, group: "object".to_owned(), is_marked: contested.is_wrong() });
+        picture.nodes.push(Figure {
+            name: shown(&contested.object),
+            about,
+            group: "object".to_owned(),
+            is_marked: contested.is_wrong(),
+        });
         for claim in contested.claims.iter().map(|at| &survey.claims[*at]) {
             let name = owner(claim);
             let to = *known.entry(name.clone()).or_insert_with(|| {
-                picture.nodes.push(Figure { name, about: claim.tool.name().to_owned(), group: claim.tool.name().to_owned(), is_marked: false });
+                picture.nodes.push(Figure {
+                    name,
+                    about: claim.tool.name().to_owned(),
+                    group: claim.tool.name().to_owned(),
+                    is_marked: false,
+                });
                 picture.nodes.len() - 1
             });
             picture.arrows.push(Arrow {

@@ -19,12 +19,7 @@ use crate::{
 };
 
 /// Answers for whatever the text names.
-pub fn why(
-    arguments: &Arguments,
-    what: &str,
-    flags: &arguments::Survey,
-    world: &dyn World,
-) -> Result<Answer, Error> {
+pub fn why(arguments: &Arguments, what: &str, flags: &arguments::Survey, world: &dyn World) -> Result<Answer, Error> {
     let surveyed = match surveyed(arguments, flags, world)? {
         Ok(surveyed) => surveyed,
         Err(refusal) => return Ok(refusal),

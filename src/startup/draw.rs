@@ -525,7 +525,8 @@ mod tests {
 
     #[test]
     fn an_arrow_that_another_way_leads_along_says_nothing_new() {
-        let node = |name: &str| Figure { name: name.into(), about: String::new(), group: String::new(), is_marked: false };
+        let node =
+            |name: &str| Figure { name: name.into(), about: String::new(), group: String::new(), is_marked: false };
         let arrow = |from, to| Arrow {
             from,
             to,

@@ -25,7 +25,8 @@ pub struct Late<'r> {
 pub fn late<'r>(repository: &Repository, talos: &Talos, claims: &[Claim], releases: &'r [Release]) -> Option<Late<'r>> {
     let none = talos.no_network?;
     let is_network = |name: &str| knowledge::of_chart(name).iter().any(|capability| capability.starts_with(NETWORK));
-    let mut ours = releases.iter().filter(|release| release.chart.as_ref().is_some_and(|chart| is_network(&chart.name)));
+    let mut ours =
+        releases.iter().filter(|release| release.chart.as_ref().is_some_and(|chart| is_network(&chart.name)));
     let release = ours.next()?;
     // With several clusters it cannot be told whose nodes these are.
     if ours.any(|other| other.cluster != release.cluster) {

@@ -56,8 +56,7 @@ impl Said<'_> {
                 continue;
             }
             let file = self.repository.file(path.trim_start_matches("./"));
-            let documents: Vec<Node> =
-                file.into_iter().flat_map(crate::repository::File::documents).cloned().collect();
+            let documents: Vec<Node> = file.into_iter().flat_map(crate::repository::File::documents).cloned().collect();
             if documents.is_empty() {
                 let finding = self.wrong(&pointer, Part::Value, code!("file-unreadable"), || {
                     format!("`{path}` cannot be read: there is no YAML of this name in the repository")

@@ -15,7 +15,8 @@ const TERRAFORM: &str = "terraform {\n  backend \"local\" {}\n}\n\nresource \"ku
 
 fn project(more: &[(&str, &str)], tables: &str) -> MemWorld {
     let inventory = format!("{INVENTORY}{tables}");
-    let world = MemWorld::new([("inventory.toml", inventory.as_str()), ("templates/services/wiki/pages.yaml", MANIFEST)]);
+    let world =
+        MemWorld::new([("inventory.toml", inventory.as_str()), ("templates/services/wiki/pages.yaml", MANIFEST)]);
     more.iter().for_each(|(path, text)| world.put(path, *text));
     world
 }
@@ -30,7 +31,8 @@ fn run(world: &MemWorld, words: &[&str]) -> Answer {
 /// Code, severity, and `path:line` of every place of each finding.
 fn found(world: &MemWorld) -> Vec<(String, String, Vec<String>)> {
     let answer = run(world, &["check", "--format", "json"]);
-    let report: Value = serde_json::from_str(&answer.stdout).unwrap_or_else(|_| panic!("{}{}", answer.stdout, answer.stderr));
+    let report: Value =
+        serde_json::from_str(&answer.stdout).unwrap_or_else(|_| panic!("{}{}", answer.stdout, answer.stderr));
     let place = |place: &Value| format!("{}:{}", place["path"].as_str().unwrap(), place["line"]);
     let findings = report["diagnostics"].as_array().unwrap();
     findings
@@ -57,8 +59,7 @@ fn a_sound_project_is_clean_and_says_what_was_judged() {
 #[test]
 fn what_terraform_makes_too_is_reported_at_the_template_and_at_the_resource() {
     let world = project(&[("terraform/main.tf", TERRAFORM)], "");
-    let expected =
-        vec!["templates/services/wiki/pages.yaml:2".to_owned(), "terraform/main.tf:5".to_owned()];
+    let expected = vec!["templates/services/wiki/pages.yaml:2".to_owned(), "terraform/main.tf:5".to_owned()];
     let found = found(&world);
     assert_eq!(found.len(), 1, "{found:?}");
     let (code, severity, mut places) = found[0].clone();
@@ -134,7 +135,8 @@ fn questions_are_answered_with_lines_of_the_inventory() {
     assert_eq!(paths, ["templates/services/wiki/pages.yaml", "terraform/main.tf"]);
     assert_eq!(conflicts.exit, 1);
     let graph: Value = serde_json::from_str(&run(&world, &["graph", "--format", "json"]).stdout).unwrap();
-    let names: Vec<&str> = graph["nodes"].as_array().unwrap().iter().map(|node| node["name"].as_str().unwrap()).collect();
+    let names: Vec<&str> =
+        graph["nodes"].as_array().unwrap().iter().map(|node| node["name"].as_str().unwrap()).collect();
     assert!(names.contains(&"flux-system/wiki") && names.contains(&"flux-system/namespaces"), "{names:?}");
     let bootstrap = run(&world, &["bootstrap"]);
     assert!(bootstrap.stdout.contains("comes up"), "{}", bootstrap.stdout);

@@ -79,7 +79,10 @@ fn the_example_of_settings_is_read_without_a_finding() {
     let settings = page("docs/settings.md");
     let files = [("gitopsc.toml", block(&settings, "toml")), ("clusters/home/kustomization.yaml", "resources: []\n")];
     let answer = run(&MemWorld::new(files), &["check"]);
-    assert_eq!((answer.stderr.as_str(), answer.exit), ("no problems\njudged 1 unit, 0 objects, 2 files in 1 cluster\n", 0));
+    assert_eq!(
+        (answer.stderr.as_str(), answer.exit),
+        ("no problems\njudged 1 unit, 0 objects, 2 files in 1 cluster\n", 0)
+    );
 }
 
 #[test]

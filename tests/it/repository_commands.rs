@@ -48,8 +48,7 @@ fn run(world: &MemWorld, words: &[&str]) -> Answer {
 
 fn run_with(world: &MemWorld, words: &[&str], variable: &dyn Fn(&str) -> Option<String>) -> Answer {
     let arguments = <Arguments as clap::Parser>::parse_from(["gitopsc"].iter().chain(words));
-    let around =
-        Surroundings { color: false, stdin: &|| Ok(Vec::new()), stdin_is_terminal: false, now: 0, variable };
+    let around = Surroundings { color: false, stdin: &|| Ok(Vec::new()), stdin_is_terminal: false, now: 0, variable };
     cli::run(&arguments, world, &around)
 }
 
@@ -119,7 +118,10 @@ fn why_answers_for_objects_files_lines_addresses_and_hosts() {
     assert_eq!(why("configmap/apps/shared"), object);
     assert_eq!(why("ConfigMap:shared"), object, "a namespace left away means any");
     let namespace = why("Namespace:apps");
-    assert!(namespace.contains("needed by `flux-system/one`") && namespace.contains("needed by `flux-system/two`"), "{namespace}");
+    assert!(
+        namespace.contains("needed by `flux-system/one`") && namespace.contains("needed by `flux-system/two`"),
+        "{namespace}"
+    );
     let file = why("two/own.yaml");
     assert!(file.starts_with("two/own.yaml\n  read by\n    unit `flux-system/two`"), "{file}");
     assert!(file.contains("\nConfigMap:apps/own\n"), "{file}");
@@ -127,7 +129,10 @@ fn why_answers_for_objects_files_lines_addresses_and_hosts() {
     let expected = "192.168.7.9\ntwo/own.yaml:8\n  in `ConfigMap:apps/own` of unit `flux-system/two` of home\n";
     assert_eq!(why("192.168.7.9"), expected);
     let host = why("pages.example.org");
-    assert_eq!(host, "pages.example.org\ntwo/own.yaml:7\n  in `ConfigMap:apps/own` of unit `flux-system/two` of home\n");
+    assert_eq!(
+        host,
+        "pages.example.org\ntwo/own.yaml:7\n  in `ConfigMap:apps/own` of unit `flux-system/two` of home\n"
+    );
     let nothing = run(&world, &["why", "192.168.7"]);
     assert!(nothing.stderr.starts_with("error: nothing in this repository is `192.168.7`, or says it\nhelp: "));
     assert_eq!(nothing.exit, 2);
@@ -211,13 +216,17 @@ fn a_graph_can_be_of_one_unit_of_the_longest_chain_or_of_owners() {
     let owners: Value = serde_json::from_str(&graph(&files, &["--format", "json", "--of", "owners"])).unwrap();
     assert_eq!(names(&owners), ["ConfigMap:apps/shared", "unit `flux-system/one`", "unit `flux-system/two`"]);
     let nobody = run(&world(&files), &["graph", "--focus", "nobody"]);
-    assert_eq!((nobody.stderr.lines().next(), nobody.exit), (Some("error: nothing in this graph is called `nobody`"), 2));
+    assert_eq!(
+        (nobody.stderr.lines().next(), nobody.exit),
+        (Some("error: nothing in this graph is called `nobody`"), 2)
+    );
 }
 
 #[test]
 fn a_start_is_played_to_its_end_or_to_where_it_hangs() {
     let up = run(&world(&contested()), &["bootstrap"]);
-    let expected = "home\n  1. Flux\n     flux-system/base\n  2. Flux\n     flux-system/one, flux-system/two\n  comes up\n\n";
+    let expected =
+        "home\n  1. Flux\n     flux-system/base\n  2. Flux\n     flux-system/one, flux-system/two\n  comes up\n\n";
     assert_eq!((up.stdout.as_str(), up.exit), (expected, 0));
     let mut files = contested();
     files[0].1 = unit("base", "  wait: true\n  dependsOn:\n    - name: gone\n");
@@ -239,7 +248,11 @@ fn a_network_that_only_flux_brings_never_comes_up() {
         ("talos/patch.yaml", "cluster:\n  network:\n    cni:\n      name: none\n".to_owned()),
     ];
     let answer = run(&world(&files), &["bootstrap"]);
-    assert!(answer.stdout.contains("  hangs before Flux runs: its pods need a network, and only Flux brings one\n"), "{}", answer.stdout);
+    assert!(
+        answer.stdout.contains("  hangs before Flux runs: its pods need a network, and only Flux brings one\n"),
+        "{}",
+        answer.stdout
+    );
     assert!(answer.stdout.contains("        talos/patch.yaml:4\n"), "{}", answer.stdout);
     assert_eq!(answer.exit, 1);
     assert_eq!(checked(&files), ["cni-from-flux"]);
@@ -265,7 +278,10 @@ fn a_baseline_leaves_out_what_was_there_and_tells_what_is_new_or_gone() {
     let gone = run(&world, &["check", "--baseline", "baseline.json"]);
     assert!(gone.stderr.ends_with("1 finding of the baseline is gone: write it anew\n"), "{}", gone.stderr);
     let missing = run(&world, &["check", "--baseline", "nowhere.json"]);
-    assert_eq!((missing.stderr.as_str(), missing.exit), ("error: cannot read `nowhere.json`: there is no such file\n", 2));
+    assert_eq!(
+        (missing.stderr.as_str(), missing.exit),
+        ("error: cannot read `nowhere.json`: there is no such file\n", 2)
+    );
 }
 
 #[test]
@@ -284,7 +300,8 @@ fn settings_allow_set_levels_and_leave_out() {
         files.push(("gitopsc.toml", settings.to_owned()));
         run(&world(&files), &["check", "--format", "json"])
     };
-    let allowed = with("[[allow]]\ncode = \"owned-twice\"\non = \"ConfigMap:apps/shared\"\nreason = \"it moves next week\"\n");
+    let allowed =
+        with("[[allow]]\ncode = \"owned-twice\"\non = \"ConfigMap:apps/shared\"\nreason = \"it moves next week\"\n");
     assert_eq!((codes(&allowed), allowed.exit), (Vec::new(), 0));
     let quiet = with("[codes]\nowned-twice = \"note\"\n");
     assert_eq!((codes(&quiet), quiet.exit), (vec!["owned-twice".to_owned()], 0));
@@ -332,7 +349,12 @@ fn a_terraform_plan_is_read_and_a_missing_one_ends_the_run() {
     let mut files = contested();
     files.push(("plan.json", plan.to_string()));
     let answer = run(&world(&files), &["conflicts", "--tf-plan", "plan.json"]);
-    assert!(answer.stdout.contains("ConfigMap:apps/own: conflict\n") && answer.stdout.contains("kubernetes_config_map_v1.own"), "{}", answer.stdout);
+    assert!(
+        answer.stdout.contains("ConfigMap:apps/own: conflict\n")
+            && answer.stdout.contains("kubernetes_config_map_v1.own"),
+        "{}",
+        answer.stdout
+    );
     let human = run(&world(&files), &["check", "--tf-plan", "plan.json"]);
     assert!(!human.stderr.contains("hush") && human.stderr.contains("plan.json"), "{}", human.stderr);
     let missing = run(&world(&files), &["check", "--tf-plan", "gone.json"]);
@@ -348,7 +370,11 @@ fn charts_rendered_into_files_are_owned_by_their_release() {
     files.push(("rendered/wiki.yaml", map("own", "rendered: yes-it-is")));
     files.push(("gitopsc.toml", "[rendered]\n\"apps/wiki\" = \"./rendered/wiki.yaml\"\n".to_owned()));
     let answer = run(&world(&files), &["conflicts"]);
-    assert!(answer.stdout.contains("ConfigMap:apps/own: conflict\n  rendered/wiki.yaml:4  HelmRelease `apps/wiki`"), "{}", answer.stdout);
+    assert!(
+        answer.stdout.contains("ConfigMap:apps/own: conflict\n  rendered/wiki.yaml:4  HelmRelease `apps/wiki`"),
+        "{}",
+        answer.stdout
+    );
 }
 
 #[test]
@@ -380,10 +406,18 @@ fn a_github_job_gets_a_summary_after_what_is_there() {
 #[test]
 fn the_last_line_says_what_was_refused() {
     let mut files = contested();
-    files.push(("one/kustomization.yaml", "resources:\n  - shared.yaml\nhelmCharts:\n  - name: wiki\n    repo: https://charts.example.org\n".to_owned()));
+    files.push((
+        "one/kustomization.yaml",
+        "resources:\n  - shared.yaml\nhelmCharts:\n  - name: wiki\n    repo: https://charts.example.org\n".to_owned(),
+    ));
     let answer = run(&world(&files), &["check"]);
     let last = answer.stderr.lines().last().unwrap();
-    assert!(last.starts_with("judged 2 units, ") && last.contains("; refused 1 unit (") && last.contains("one/kustomization.yaml:3"), "{last}");
+    assert!(
+        last.starts_with("judged 2 units, ")
+            && last.contains("; refused 1 unit (")
+            && last.contains("one/kustomization.yaml:3"),
+        "{last}"
+    );
 }
 
 #[test]
