@@ -139,7 +139,9 @@ fn schema(of_settings: bool, markdown: bool) -> Answer {
         (true, true) => settings::reference(),
         (_, false) => {
             let schema = if of_settings { settings::schema() } else { inventory::schema() };
-            serde_json::to_string_pretty(&schema).expect("a schema is JSON") + "\n"
+            let mut text = serde_json::to_string_pretty(&schema).expect("a schema is JSON");
+            text.push('\n');
+            text
         }
     };
     Answer { stdout, ..Answer::default() }

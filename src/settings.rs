@@ -143,33 +143,17 @@ pub fn schema() -> serde_json::Value {
 const INTRODUCTION: &str = "\
 <!-- Written by `gitopsc schema --settings --markdown` from the types of the settings; change src/settings.rs -->
 
-# Settings
+# Settings of a repository without an inventory
 
-What `gitopsc.toml`, at the top of a repository without an inventory, can say. All of it is optional, and so is
-the file: `gitopsc check` finds clusters and tools by itself. Settings are for what a repository cannot show: what
-others own, what changes hands on purpose, what a chart brings, and what is right here although it is reported.
-Unknown keys are errors. An editor that knows TOML schemas completes and checks the file once its first line
-names the schema, as `gitopsc schema --settings` prints it.
+Everything `gitopsc.toml` can say. It lies at the top of the repository; all of it is optional, and so is the file.
+Paths are seen from there. Unknown keys are errors, and what is wrong is left out, so that the rest still counts.
+
+An editor that knows TOML schemas (taplo, tombi) completes and checks all this once the first line names the schema, as
+`gitopsc schema --settings` prints it:
 
 ```toml
-#:schema docs/settings.schema.json
-roots = [\"clusters/home\"]
-ignore = [\"archive/\"]
-
-[owners.by-hand]
-owns = [\"Secret:flux-system/sops-age\"]
-
-[provides]
-\"rook-ceph/rook-ceph-cluster\" = [\"storageclass/ceph-block\"]
-
-[[handover]]
-on = \"helm:kube-system/cilium\"
-from = \"helmfile\"
-to = \"helm\"
-reason = \"nothing runs before the network does\"
+#:schema gitopsc.schema.json
 ```
-
-An inventory says the same in its own words, and needs no settings beside it.
 ";
 
 /// Markdown of `docs/settings.md`.

@@ -22,19 +22,29 @@ macro_rules! audits {
 }
 
 audits! {
+    addresses,
     api_versions,
+    certificate_twice,
     charts,
     cni_from_flux,
     committed_secrets,
+    dns_twice,
+    documents,
     files,
     flux_bootstrap_twice,
     health_checks,
+    host_routed_twice,
+    host_unserved,
     manifests,
     namespaces,
     order,
     ownership,
+    secret_two_makers,
+    service_unserved,
     sources,
     tofu,
+    unmade,
+    versions,
 }
 
 pub use ownership::owner;
@@ -48,7 +58,7 @@ fn objects(survey: &Survey) -> impl Iterator<Item = (usize, &Unit, &Object)> {
 
 /// Whether all that a cluster applies is known: every unit was built, and nothing makes objects out of others at runtime.
 fn is_known_whole(cluster: &Cluster) -> bool {
-    let is_built = |unit: &Unit| matches!(unit.outcome, Outcome::Objects(_) | Outcome::NoPath);
+    let is_built = |unit: &Unit| matches!(unit.outcome, Outcome::Objects(_));
     let makes_objects = |object: &Object| {
         matches!(object.id.kind.as_str(), "ResourceSet" | "ArtifactGenerator" | "Application" | "ApplicationSet")
     };

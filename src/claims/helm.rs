@@ -69,6 +69,11 @@ pub struct Chart {
 }
 
 impl Release {
+    /// The capabilities its chart is known to bring.
+    pub fn provides(&self) -> &'static [&'static str] {
+        self.known().map_or(&[], |known| known.provides)
+    }
+
     /// What its chart is known to bring.
     pub fn known(&self) -> Option<&'static knowledge::Known> {
         knowledge::chart(&self.chart.as_ref()?.name)

@@ -9,7 +9,7 @@ const GLOBAL: &str = "Options of every command";
 /// What the inventory is called unless somebody names it.
 pub const DEFAULT_INVENTORY: &str = "inventory.toml";
 
-/// Compile one inventory into a GitOps repository
+/// Compile one inventory into a whole GitOps repository, or check one that was written by hand
 #[derive(Debug, Parser)]
 #[command(
     name = "gitopsc",
@@ -108,9 +108,9 @@ pub enum Command {
         /// The code, as it stands in a finding's brackets
         code: Option<String>,
     },
-    /// Print the JSON Schema of inventory.toml, for editors
+    /// Print the JSON Schema of inventory.toml or gitopsc.toml, for editors
     Schema {
-        /// That of gitopsc.toml instead, which a repository without an inventory may have
+        /// Of gitopsc.toml, the settings of a repository without an inventory
         #[arg(long)]
         settings: bool,
         /// Print the reference as Markdown instead
@@ -171,7 +171,7 @@ pub enum Of {
 /// Flags of every command that reads a repository.
 #[derive(Debug, Args)]
 pub struct Survey {
-    /// A folder that the first Kustomization of a cluster applies, instead of looking for them; may be repeated
+    /// Take this folder for what the first Kustomization of a cluster applies, instead of looking for it; may be repeated
     #[arg(long = "root", value_name = "DIR")]
     pub roots: Vec<String>,
     /// A Terraform plan, as `terraform show -json` prints it; may be repeated
@@ -180,7 +180,7 @@ pub struct Survey {
     /// Call `helm template` on charts that lie in the repository
     #[arg(long)]
     pub helm: bool,
-    /// Call `kubectl kustomize` for what is not built here
+    /// Call `kubectl kustomize` for what is not built here, such as remote resources; it may use the network
     #[arg(long)]
     pub fallback: bool,
 }
@@ -200,7 +200,7 @@ pub struct Render {
     /// Only units of this cluster
     #[arg(long, value_name = "NAME")]
     pub cluster: Option<String>,
-    /// A folder that the first Kustomization of a cluster applies, instead of looking for them; may be repeated
+    /// Take this folder for what the first Kustomization of a cluster applies, instead of looking for it; may be repeated
     #[arg(long = "root", value_name = "DIR")]
     pub roots: Vec<String>,
 }

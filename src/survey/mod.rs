@@ -9,6 +9,7 @@ use crate::{
     claims::{
         self, Claim, helm,
         helm::Release,
+        helmfile,
         talos::{self, Talos},
         terraform::{
             self,
@@ -133,10 +134,11 @@ pub fn with(
     claims::settle(&repository, &clusters, &mut claims);
     claims::sort(&mut claims);
     let contested = verdict::judge(&claims, clusters.len(), &settings.settings);
+    let installed = helmfile::releases(&repository);
     let inferred = clusters
         .iter()
         .enumerate()
-        .map(|(at, cluster)| startup::infer(cluster, at, &releases, &claims, &settings.settings));
+        .map(|(at, cluster)| startup::infer(cluster, at, &releases, &claims, &installed, &settings.settings));
     let (graphs, deadlocks) = inferred.unzip();
     let units = || clusters.iter().flat_map(|cluster| &cluster.units);
     let mut loaded: BTreeSet<String> = units().flat_map(|unit| unit.reads.iter().cloned()).collect();
