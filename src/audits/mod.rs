@@ -26,6 +26,7 @@ audits! {
     api_versions,
     certificate_twice,
     charts,
+    cni_from_flux,
     committed_secrets,
     dns_twice,
     documents,
