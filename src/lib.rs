@@ -19,6 +19,7 @@ pub mod emit;
 pub mod facets;
 pub mod facts;
 pub mod flux;
+pub mod hosts;
 pub mod inventory;
 pub mod knowledge;
 pub mod kubernetes;

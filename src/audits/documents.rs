@@ -127,7 +127,7 @@ fn spoken(repository: &Repository, document: &str, text: &str) -> Option<String>
     }
     // As seen from the document, or from any folder above it.
     let mut bases = vec![parent(document)];
-    while let Some(base) = bases.last().filter(|base| !base.is_empty()) {
+    while let Some(base) = bases.last().copied().filter(|base| !base.is_empty()) {
         bases.push(parent(base));
     }
     let whole = format!("{folder}/{name}");

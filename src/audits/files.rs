@@ -76,6 +76,8 @@ fn candidates(survey: &Survey) -> BTreeMap<&str, String> {
     let units = || survey.clusters.iter().flat_map(|cluster| &cluster.units);
     // What a build that stopped would have read is not known.
     let stopped: Vec<&str> = units().filter_map(unread).collect();
+    let halted = units().filter(|unit| matches!(unit.outcome, Outcome::Stopped(_)));
+    let half_read: BTreeSet<&str> = halted.flat_map(|unit| unit.reads.iter().map(String::as_str)).collect();
     let mut candidates = BTreeMap::new();
     let mut lists: BTreeMap<&str, Option<String>> = BTreeMap::new();
     for (path, file) in repository.files() {
@@ -84,9 +86,13 @@ fn candidates(survey: &Survey) -> BTreeMap<&str, String> {
             continue;
         }
         let folder = parent(path);
-        let list = lists.entry(folder).or_insert_with(|| loaded_list(survey, folder));
+        let list = lists.entry(folder).or_insert_with(|| {
+            loaded_list(survey, folder).filter(|list| !half_read.contains(list.as_str()))
+        });
         let name = path.rsplit('/').next().unwrap_or(path);
-        let is_off = |list: &String| is_crossed_out(repository.text(list).unwrap_or_default(), name);
+        // A hidden file is the input of some tool.
+        let is_off =
+            |list: &String| name.starts_with('.') || is_crossed_out(repository.text(list).unwrap_or_default(), name);
         if let Some(list) = list.as_ref().filter(|list| !is_off(list)) {
             candidates.insert(path, list.clone());
         }

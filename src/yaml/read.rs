@@ -247,7 +247,7 @@ impl<'t> Reader<'t> {
             let (event, span) = match parser.next_event() {
                 None => return Ok(Next::End),
                 Some(Ok(event)) => event,
-                Some(Err(error)) => return Err(self.syntax_error(&error)),
+                Some(Err(error)) => return Err(self.syntax_error(&error, &draft)),
             };
             let range = span.byte_range().unwrap_or_default();
             let span = Span::new(range.start, range.end);
@@ -684,14 +684,23 @@ impl<'t> Reader<'t> {
         )
     }
 
-    fn syntax_error(&self, error: &ScanError) -> Box<Diagnostic> {
+    fn syntax_error(&self, error: &ScanError, draft: &Draft) -> Box<Diagnostic> {
         let offset = error.marker().byte_offset().unwrap_or(self.text.len());
         let span = self.word_at(offset);
         if *error.kind() == ErrorKind::RecursionLimitExceeded {
             return self.too_deep(span);
         }
         let (message, help) = explanation(error);
-        Box::new(Diagnostic::new(code!("yaml-syntax"), message).at(self.place(span), "").help(help))
+        let mut finding = Diagnostic::new(code!("yaml-syntax"), message).at(self.place(span), "").help(help);
+        // Whoever forgets a bracket hears of it only where the next line makes no sense inside.
+        if let Some(open) = draft.open.iter().rev().find(|open| open.flow) {
+            let start = open.span.start as usize;
+            let between = self.text.get(start..span.start as usize).unwrap_or_default();
+            if between.contains('\n') {
+                finding = finding.at(self.place(Span::new(start, start + 1)), "still open from here");
+            }
+        }
+        Box::new(finding)
     }
 
     /// The word at an offset, or the last character where the text ends.
@@ -947,6 +956,13 @@ mod tests {
         assert_eq!(findings(r#"a: "\/""#), [found("yaml-syntax", &[r#""\/""#])]);
         assert_eq!(values(r#"a: "\\ud83d""#), [json!({"a": "\\ud83d"})]);
         assert_eq!(findings("a:\n\t- b\n").len(), 1);
+    }
+
+    #[test]
+    fn a_bracket_that_is_not_closed_is_shown_too() {
+        assert_eq!(findings("a: [1, 2\nb: 3\n"), [found("yaml-syntax", &[":", "["])]);
+        assert_eq!(findings("a: {c: 2\nb: 3\n"), [found("yaml-syntax", &[":", "{"])]);
+        assert_eq!(findings("a: [1, 2 ]]\nb: 3\n")[0].1.len(), 1);
     }
 
     #[test]
