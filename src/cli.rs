@@ -24,6 +24,7 @@ use crate::{
     diagnostic::{Diagnostic, Severity, nearest},
     inventory,
     report::{self, Report},
+    settings,
     source::Sources,
     world::{Error, World},
 };
@@ -71,7 +72,7 @@ pub fn run(arguments: &Arguments, world: &dyn World, around: &Surroundings<'_>) 
         Command::Cert { what } => cert::cert(arguments, what, world, around),
         Command::Talos { what } => talos::talos(arguments, what, world, around),
         Command::Explain { code } => Ok(explain(code.as_deref())),
-        Command::Schema { markdown } => Ok(schema(*markdown)),
+        Command::Schema { settings, markdown } => Ok(schema(*settings, *markdown)),
         Command::Completions { shell } => Ok(completions(*shell)),
     };
     answer.unwrap_or_else(|error| Answer { stderr: format!("error: {error}\n"), exit: 2, ..Answer::default() })
@@ -131,13 +132,16 @@ fn explain(code: Option<&str>) -> Answer {
     Answer { stderr: format!("error: there is no code `{code}`\n{help}"), exit: 2, ..Answer::default() }
 }
 
-fn schema(markdown: bool) -> Answer {
-    let stdout = if markdown {
-        inventory::reference()
-    } else {
-        let mut text = serde_json::to_string_pretty(&inventory::schema()).expect("a schema is JSON");
-        text.push('\n');
-        text
+fn schema(of_settings: bool, markdown: bool) -> Answer {
+    let stdout = match (of_settings, markdown) {
+        (false, true) => inventory::reference(),
+        (true, true) => settings::reference(),
+        (_, false) => {
+            let schema = if of_settings { settings::schema() } else { inventory::schema() };
+            let mut text = serde_json::to_string_pretty(&schema).expect("a schema is JSON");
+            text.push('\n');
+            text
+        }
     };
     Answer { stdout, ..Answer::default() }
 }

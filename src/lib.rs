@@ -32,6 +32,7 @@ pub mod secrets;
 pub mod settings;
 pub mod source;
 pub mod startup;
+pub mod supply;
 pub mod survey;
 pub mod talos;
 pub mod template;

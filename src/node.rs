@@ -107,6 +107,13 @@ impl Entries {
     }
 }
 
+impl Entries {
+    /// The places of the keys with the values, to be moved together.
+    pub fn places_mut(&mut self) -> impl Iterator<Item = (&mut Place, &mut Node)> {
+        self.list.iter_mut().map(|entry| (&mut entry.key_place, &mut entry.value))
+    }
+}
+
 impl From<Vec<Entry>> for Entries {
     fn from(list: Vec<Entry>) -> Self {
         let index = (list.len() > Self::SMALL)

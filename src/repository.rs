@@ -89,19 +89,19 @@ impl File {
 impl Repository {
     /// Reads the repository.
     pub fn read(world: &dyn World) -> Result<Repository, Error> {
-        Repository::read_over(world, &BTreeMap::new(), &[])
+        Repository::read_over(world, &BTreeMap::new(), &|_| false)
     }
 
-    /// The same, with some files taken from memory instead (or besides) and some folders left out, whatever lies there.
+    /// The same, with some files taken from memory instead (or besides), and some of what lies there left out.
     pub fn read_over(
         world: &dyn World,
         over: &BTreeMap<String, Vec<u8>>,
-        without: &[&str],
+        is_left_out: &dyn Fn(&str) -> bool,
     ) -> Result<Repository, Error> {
         let mut files = BTreeMap::new();
         let mut links = BTreeSet::new();
         for entry in world.visible()? {
-            if without.iter().any(|folder| is_below(&entry.path, folder)) {
+            if is_left_out(&entry.path) {
                 continue;
             }
             match entry.kind {

@@ -11,7 +11,8 @@ use crate::{
     diagnostic::Diagnostic,
     inventory::{self, Allow, Form, Inventory},
     node::{Node, Part},
-    source::{Place, SourceId},
+    source::{Place, SourceId, Sources},
+    world::{Error, World},
 };
 
 /// The name of the file, at the top of a repository.
@@ -27,7 +28,7 @@ pub struct Settings {
     pub versions: Versions,
     /// The networks of the cluster, in CIDR notation: an address in a manifest that lies in none of them is reported.
     pub networks: Vec<String>,
-    /// Files and folders that are not judged, as in `.gitignore`.
+    /// Files and folders to leave out, as if they were not in the repository; written as in `.gitignore`.
     pub ignore: Vec<String>,
     /// What other tools put into the cluster.
     pub owners: BTreeMap<String, Owner>,
@@ -126,9 +127,38 @@ impl Reading {
     }
 }
 
+/// The patterns of what is left out, for reading the rest. What is wrong in the file is said when all of it is read.
+pub fn ignore(world: &dyn World) -> Result<Vec<String>, Error> {
+    let Some(bytes) = world.read(FILE)? else { return Ok(Vec::new()) };
+    let text = String::from_utf8_lossy(&bytes);
+    let source = Sources::default().add(FILE, "");
+    Ok(Reading::read(source, &text, &mut Vec::new()).settings.ignore)
+}
+
 /// The JSON Schema of `gitopsc.toml`.
 pub fn schema() -> serde_json::Value {
     inventory::schema_of::<Settings>("gitopsc settings of a repository without an inventory")
+}
+
+const INTRODUCTION: &str = "\
+<!-- Written by `gitopsc schema --settings --markdown` from the types of the settings; change src/settings.rs -->
+
+# Settings of a repository without an inventory
+
+Everything `gitopsc.toml` can say. It lies at the top of the repository; all of it is optional, and so is the file.
+Paths are seen from there. Unknown keys are errors, and what is wrong is left out, so that the rest still counts.
+
+An editor that knows TOML schemas (taplo, tombi) completes and checks all this once the first line names the schema,
+which `gitopsc schema --settings > gitopsc.schema.json` writes beside it:
+
+```toml
+#:schema gitopsc.schema.json
+```
+";
+
+/// Markdown of `docs/settings.md`.
+pub fn reference() -> String {
+    inventory::reference_of(INTRODUCTION, &schema())
 }
 
 fn form() -> &'static Form {

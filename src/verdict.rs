@@ -152,6 +152,10 @@ impl Case<'_> {
             return self.handover(owners[0], &starters);
         }
         if starters.len() >= 2 {
+            if starters.iter().any(|claim| claim.tool == Tool::Talos) {
+                let text = "Talos makes it at the first boot and writes its own version again at each `talosctl upgrade-k8s`, whatever the other one says";
+                return (Verdict::Handover, Severity::Warning, text.to_owned());
+            }
             let text = "each only makes it where it is missing, so the first one decides what it is".to_owned();
             return (Verdict::Handover, Severity::Note, text);
         }
@@ -235,19 +239,18 @@ impl Case<'_> {
         first.is_some() && contents.all(|content| content == first)
     }
 
-    /// Whether a handover in the settings speaks of this object and of every pair of tools in it.
+    /// Whether handovers in the settings speak of this object and of every tool that has it.
     fn is_declared(&self, settings: &Settings) -> bool {
         let object = crate::claims::shown(self.object);
-        let keeper = self.claims.iter().find(|claim| claim.role == Role::Owner);
-        let starters = self.claims.iter().filter(|claim| claim.role == Role::Bootstrap);
-        let is_said = |from: Tool| {
-            settings.handover.iter().any(|handover| {
-                fits(&handover.on, &object)
-                    && handover.from == from.name()
-                    && keeper.is_none_or(|keeper| handover.to == keeper.tool.name())
-            })
+        let fitting: Vec<_> = settings.handover.iter().filter(|handover| fits(&handover.on, &object)).collect();
+        let is_said = |claim: &&Claim| {
+            let tool = claim.tool.name();
+            match claim.role {
+                Role::Bootstrap => fitting.iter().any(|handover| handover.from == tool || handover.to == tool),
+                _ => fitting.iter().any(|handover| handover.to == tool),
+            }
         };
-        starters.map(|claim| claim.tool).all(is_said)
+        !fitting.is_empty() && self.claims.iter().all(is_said)
     }
 }
 

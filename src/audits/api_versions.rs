@@ -170,7 +170,9 @@ impl<'s> World<'s> {
         let told = survey.settings.settings.versions.flux.as_deref().and_then(minor_of_flux);
         World {
             defined: definitions.filter_map(|object| versions(&object.node)).collect(),
-            flux: told.or_else(|| objects().find_map(|object| flux_of(&object.node))).or_else(|| flux_beside(survey)),
+            flux: told
+                .or_else(|| objects().find_map(|object| flux_of(&object.node)))
+                .or_else(|| flux_beside(survey, cluster)),
             releases: survey.releases.iter().filter(|release| release.cluster == at).collect(),
         }
     }
@@ -182,17 +184,17 @@ impl<'s> World<'s> {
         match in_definition {
             Some(removed @ Verdict::Removed { .. }) => Some(removed),
             // What Flux or Kubernetes say of a version is more than that it is deprecated.
-            deprecated => self.by_flux(group, version).or(deprecated).or_else(|| {
+            deprecated => self.by_flux(object, group, version).or(deprecated).or_else(|| {
                 let known = defined.is_some();
                 by_kubernetes(survey, object).or_else(|| self.by_project(object).filter(|_| !known))
             }),
         }
     }
 
-    fn by_flux(&self, group: &str, version: &str) -> Option<Verdict> {
+    fn by_flux(&self, object: &Object, group: &str, version: &str) -> Option<Verdict> {
         let (_, _, gone, instead) = FLUX.iter().find(|row| row.0 == group && row.1 == version)?;
         let instead = format!("{group}/{instead}");
-        let what = format!("`{group}/{version}`");
+        let what = format!("{} at `{group}/{version}`", object.id.kind);
         Some(match self.flux {
             Some(runs) if runs >= *gone => {
                 Verdict::Removed { why: format!("Flux 2.{runs} does not serve {what}, gone since 2.{gone}"), instead }
@@ -210,29 +212,41 @@ impl<'s> World<'s> {
         let mut running =
             self.releases.iter().filter(|release| release.chart.as_ref().is_some_and(|it| it.name == project.chart));
         let release = running.next().filter(|_| running.next().is_none());
-        let runs = release.and_then(|release| numbers(&release.version.as_ref()?.text));
+        let runs = release.filter(|release| brings_its_kinds(release));
+        let runs = runs.and_then(|release| numbers(&release.version.as_ref()?.text));
         let (instead, gone) = (project.instead.to_owned(), format!("{}.{}", project.gone.0, project.gone.1));
         Some(match runs {
             Some(runs) if runs >= project.gone => Verdict::Removed {
                 why: format!(
-                    "{} {}.{} does not serve `{}`, gone since {gone}",
-                    project.name, runs.0, runs.1, project.api_version
+                    "{} {}.{} does not serve {} at `{}`, gone since {gone}",
+                    project.name, runs.0, runs.1, object.id.kind, project.api_version
                 ),
                 instead,
             },
             Some(runs) => Verdict::Deprecated {
                 why: format!(
-                    "{} {gone} no longer serves `{}`; {}.{} runs here",
-                    project.name, project.api_version, runs.0, runs.1
+                    "{} {gone} no longer serves {} at `{}`; {}.{} runs here",
+                    project.name, object.id.kind, project.api_version, runs.0, runs.1
                 ),
                 instead,
             },
             None => Verdict::Deprecated {
-                why: format!("{} no longer serves `{}` since {gone}", project.name, project.api_version),
+                why: format!(
+                    "{} no longer serves {} at `{}` since {gone}",
+                    project.name, object.id.kind, project.api_version
+                ),
                 instead,
             },
         })
     }
+}
+
+/// Whether a release of a project brings the kinds of its own version, and no values ask for older ones.
+fn brings_its_kinds(release: &Release) -> bool {
+    let is = |pointer: &str, wanted: bool| {
+        release.values.pointer(pointer).is_some_and(|flag| flag.kind == Kind::Bool(wanted))
+    };
+    release.has_all_values && !is("/installCRDs", false) && !is("/crds/unsafeServeV1Beta1", true)
 }
 
 fn by_definition(versions: &[Version<'_>], object: &Object, version: &str) -> Option<Verdict> {
@@ -321,12 +335,16 @@ fn flux_of(object: &Node) -> Option<u32> {
     }
 }
 
-/// The minor release of Flux whose components lie in the repository, although no unit applies them: those of the bootstrap, where
-/// they are all of one.
-fn flux_beside(survey: &Survey) -> Option<u32> {
-    let files = survey.repository.files().filter(|(path, _)| path.ends_with("gotk-components.yaml"));
-    let told: BTreeSet<u32> = files.filter_map(|(_, file)| file.documents().find_map(flux_of)).collect();
-    told.first().copied().filter(|_| told.len() == 1)
+/// The minor release of Flux whose components lie in the repository, although no unit applies them, where they are all of one: those
+/// below the folder that the cluster begins with count before any others.
+fn flux_beside(survey: &Survey, cluster: &Cluster) -> Option<u32> {
+    let told = |below: &str| {
+        let files = survey.repository.below(below).filter(|(path, _)| path.ends_with("gotk-components.yaml"));
+        let told: BTreeSet<u32> = files.filter_map(|(_, file)| file.documents().find_map(flux_of)).collect();
+        told.first().copied().filter(|_| told.len() == 1)
+    };
+    let root = cluster.units.iter().find(|unit| unit.parent.is_none())?.folder.as_deref()?;
+    told(root).or_else(|| told(""))
 }
 
 /// The minor release in `v2.7.3`, `2.7.x`, `2.7`; None for other than Flux 2 and for what follows every release.

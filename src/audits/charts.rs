@@ -7,7 +7,7 @@ use crate::{
     code,
     diagnostic::Diagnostic,
     flux::{Object, Unit, has_placeholder, roots::string},
-    node::Node,
+    node::{Kind, Node},
     source::Place,
     startup::needs,
     survey::Survey,
@@ -29,7 +29,7 @@ fn floating(survey: &Survey, found: &mut Vec<Diagnostic>) {
         else {
             continue;
         };
-        let (place, text) = match spec.get("version").filter(|version| version.kind != crate::node::Kind::Null) {
+        let (place, text) = match spec.get("version").filter(|version| version.kind != Kind::Null) {
             Some(version) => (version.place, version.as_str().map(str::to_owned)),
             None => (chart.place, Some(String::new())),
         };
@@ -109,5 +109,43 @@ fn created(survey: &Survey, found: &mut Vec<Diagnostic>) {
                 .help("remove `createNamespace`")
                 .about(format!("Namespace:{}", key.1)),
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_floats_unless_it_is_whole() {
+        for version in [
+            "",
+            "*",
+            "1",
+            "1.4",
+            "1.*",
+            "1.4.x",
+            "v1.4",
+            ">=1.4.2",
+            "^1.4.2",
+            "~1.4.2",
+            "1.4.2 - 1.5.0",
+            "1.4.2 || 1.5.0",
+            "> 1.0.0",
+        ] {
+            assert!(floats(version), "{version}");
+        }
+        for version in [
+            "1.4.2",
+            "v1.4.2",
+            "=1.4.2",
+            "1.4.2-rc.1",
+            "1.4.2+build.7",
+            "0.0.0",
+            "${VERSION}",
+            "..PLACEHOLDER_version..",
+        ] {
+            assert!(!floats(version), "{version}");
+        }
     }
 }

@@ -162,7 +162,7 @@ fn is_literal(text: &str) -> bool {
         && !elsewhere.iter().any(|start| text.starts_with(start))
         && !text.contains("${")
         && !text.contains("{{")
-        && !matches!(text, "placeholder" | "dummy" | "example" | "unused" | "disabled")
+        && !["placeholder", "dummy", "example", "unused", "disabled"].contains(&text.to_ascii_lowercase().as_str())
 }
 
 fn holds_private_key(text: &str) -> bool {

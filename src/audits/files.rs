@@ -8,8 +8,12 @@ use super::is_known_whole;
 use crate::{
     code,
     diagnostic::{Diagnostic, Severity},
-    flux::{Outcome, Unit, roots::{is_unit, string}},
-    repository::{File, Repository, is_below, join, parent},
+    flux::{
+        Outcome, Unit,
+        roots::{is_unit, string},
+    },
+    node::Node,
+    repository::{File, Repository, is_below, join, parent, resolve},
     survey::Survey,
 };
 
@@ -17,6 +21,7 @@ use crate::{
 pub fn audit(survey: &Survey, found: &mut Vec<Diagnostic>) {
     unreachable(survey, found);
     unused(survey, found);
+    forgotten(survey, found);
 }
 
 fn unreachable(survey: &Survey, found: &mut Vec<Diagnostic>) {
@@ -24,11 +29,8 @@ fn unreachable(survey: &Survey, found: &mut Vec<Diagnostic>) {
     if !survey.clusters.iter().all(is_known_whole) {
         return;
     }
-    for lost in survey
-        .unreachable
-        .iter()
-        .filter(|lost| !is_switched_off(&survey.repository, survey.repository.path(lost.place)))
-    {
+    let is_off = |place| is_switched_off(&survey.repository, survey.repository.path(place));
+    for lost in survey.unreachable.iter().filter(|lost| !is_off(lost.place)) {
         let folder = if lost.folder.is_empty() { ".".to_owned() } else { format!("./{}", lost.folder) };
         let finding = if survey.clusters.iter().any(|cluster| cluster.index.contains_key(&lost.name)) {
             let message = format!("nothing applies this second Kustomization `{}`", lost.name);
@@ -84,32 +86,85 @@ fn candidates(survey: &Survey) -> BTreeMap<&str, String> {
             continue;
         }
         let folder = parent(path);
-        let list = lists
-            .entry(folder)
-            .or_insert_with(|| {
-            let list = repository.kustomization(folder);
-            list.filter(|list| survey.loaded.contains(list) && !half_read.contains(list.as_str()))
-        });
-        if let Some(list) = list.as_ref().filter(|list| {
-            !is_crossed_out(repository.text(list).unwrap_or_default(), path.rsplit('/').next().unwrap_or(path))
-        }) {
+        let list = lists.entry(folder).or_insert_with(|| loaded_list(survey, folder));
+        let name = path.rsplit('/').next().unwrap_or(path);
+        let is_off = |list: &String| is_crossed_out(repository.text(list).unwrap_or_default(), name);
+        if let Some(list) = list.as_ref().filter(|list| !is_off(list) && !half_read.contains(list.as_str())) {
             candidates.insert(path, list.clone());
         }
     }
     candidates
 }
 
+/// The kustomization file of a folder, where a build reads it.
+fn loaded_list(survey: &Survey, folder: &str) -> Option<String> {
+    survey.repository.kustomization(folder).filter(|list| survey.loaded.contains(list))
+}
+
+/// Folders beside others that a kustomization file lists, and that no build reads.
+fn forgotten(survey: &Survey, found: &mut Vec<Diagnostic>) {
+    if !survey.clusters.iter().all(is_known_whole) {
+        return;
+    }
+    let repository = &survey.repository;
+    let lost: BTreeSet<&str> = survey.unreachable.iter().map(|lost| lost.folder.as_str()).collect();
+    for folder in repository.folders().filter(|folder| !folder.is_empty()) {
+        let Some(own) = repository.kustomization(folder).filter(|own| !survey.loaded.contains(own)) else { continue };
+        let Some(list) = loaded_list(survey, parent(folder)) else { continue };
+        let name = folder.rsplit('/').next().unwrap_or(folder);
+        let siblings = repository.file(&list).into_iter().flat_map(File::documents);
+        let lists_folders =
+            siblings.flat_map(|document| document.get("resources").map(Node::items).unwrap_or_default());
+        let mut folders = lists_folders.filter_map(Node::as_str);
+        let has_sibling = folders.any(|entry| {
+            resolve(parent(folder), entry)
+                .is_some_and(|path| parent(&path) == parent(folder) && repository.is_folder(&path))
+        });
+        let is_off = is_crossed_out(repository.text(&list).unwrap_or_default(), name);
+        let is_lost =
+            std::iter::successors(Some(folder), |at| (!at.is_empty()).then(|| parent(at))).any(|at| lost.contains(at));
+        if !has_sibling || is_off || is_lost || is_read_below(survey, folder) || holds_unit(repository, folder) {
+            continue;
+        }
+        let Some(resources) =
+            repository.file(&own).and_then(|file| file.documents().find_map(|it| it.entry("resources")))
+        else {
+            continue;
+        };
+        found.push(
+            Diagnostic::new(
+                code!("file-unused"),
+                format!("no build loads this folder: `{list}` does not list `{name}`"),
+            )
+            .at(resources.key_place, "")
+            .note("it lies beside folders that Flux applies, and is not applied itself")
+            .help(format!("add `- {name}` to its `resources`, or delete the folder"))
+            .about(folder.to_owned()),
+        );
+    }
+}
+
+fn is_read_below(survey: &Survey, folder: &str) -> bool {
+    let first = survey.loaded.range(format!("{folder}/")..).next();
+    first.is_some_and(|path| is_below(path, folder))
+}
+
+fn holds_unit(repository: &Repository, folder: &str) -> bool {
+    repository.below(folder).flat_map(|(_, file)| file.documents()).any(is_unit)
+}
+
 fn unread(unit: &Unit) -> Option<&str> {
     matches!(unit.outcome, Outcome::Stopped(_)).then_some(unit.folder.as_deref()?)
 }
 
-/// Whether every document is an object for a cluster.
+/// Whether every document is an object for a cluster, other than a unit: one that nothing applies is a finding of its own.
 fn holds_manifests(file: &File) -> bool {
-    let is_manifest = |document: &crate::node::Node| {
+    let is_manifest = |document: &Node| {
         let version = string(document, &["apiVersion"]).unwrap_or_default();
         let is_local = ["kustomize.config.k8s.io", "config.kubernetes.io", "helmfile", "talos.dev", "v1alpha1"];
         string(document, &["kind"]).is_some_and(|kind| !kind.is_empty())
             && document.at(["metadata", "name"]).is_some()
+            && !is_unit(document)
             && !version.is_empty()
             && !is_local.iter().any(|local| version.starts_with(local))
     };

@@ -119,6 +119,7 @@ fn missing(made: &Made<'_>, is_whole: bool, unit: &Unit, check: &Node) -> Option
         }
     };
     let finding = finding.about(unit.name.to_string());
+    let finding = namespace.into_iter().fold(finding, |finding, name| finding.follows(format!("Namespace:{name}")));
     Some(if unit.spec.wait {
         finding
             .severity(Severity::Warning)

@@ -22,6 +22,7 @@ macro_rules! audits {
 }
 
 audits! {
+    addresses,
     api_versions,
     charts,
     committed_secrets,
@@ -34,6 +35,8 @@ audits! {
     ownership,
     sources,
     tofu,
+    unmade,
+    versions,
 }
 
 pub use ownership::owner;
@@ -47,7 +50,7 @@ fn objects(survey: &Survey) -> impl Iterator<Item = (usize, &Unit, &Object)> {
 
 /// Whether all that a cluster applies is known: every unit was built, and nothing makes objects out of others at runtime.
 fn is_known_whole(cluster: &Cluster) -> bool {
-    let is_built = |unit: &Unit| matches!(unit.outcome, Outcome::Objects(_) | Outcome::NoPath);
+    let is_built = |unit: &Unit| matches!(unit.outcome, Outcome::Objects(_));
     let makes_objects = |object: &Object| {
         matches!(object.id.kind.as_str(), "ResourceSet" | "ArtifactGenerator" | "Application" | "ApplicationSet")
     };

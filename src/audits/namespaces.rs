@@ -114,6 +114,7 @@ fn renamed_to(unit: &Unit, object: &Object, name: &Node, old: &str, takes_system
     .note(note)
     .help("set the namespace on the objects that need it instead, or keep the Namespace in a unit without one")
     .about(format!("Namespace:{old}"))
+    .breaks(format!("Namespace:{old}"))
 }
 
 /// The document an object was written as.

@@ -64,7 +64,6 @@ fn finding(named: &Named<'_>, made: &BTreeSet<(&str, &str, &str)>) -> Diagnostic
 /// Kind, namespace and name of the sources that a cluster's units make, and of the one its root is fetched from.
 fn made(cluster: &Cluster) -> BTreeSet<(&str, &str, &str)> {
     let objects = cluster.units.iter().flat_map(Unit::objects).filter(|object| object.id.group.ends_with(".fluxcd.io"));
-    let of = |object: &'_ Object| (object.id.kind.clone(), object.id.namespace.clone(), object.id.name.clone());
     let applied = objects
         .filter_map(|object| Some((object.id.kind.as_str(), object.id.namespace.as_deref()?, object.id.name.as_str())));
     let roots = cluster.units.iter().filter(|unit| unit.parent.is_none()).filter_map(|unit| unit.spec.source.as_ref());

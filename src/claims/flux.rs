@@ -15,16 +15,11 @@ const MARKS: &str = "kustomize.toolkit.fluxcd.io/";
 pub fn claims(clusters: &[Cluster]) -> Vec<Claim> {
     let mut claims = Vec::new();
     for (cluster, found) in clusters.iter().enumerate() {
-        for (at, unit) in found.units.iter().enumerate().filter(|(_, unit)| !is_elsewhere(unit)) {
+        for (at, unit) in found.units.iter().enumerate().filter(|(at, _)| !found.is_elsewhere(*at)) {
             claims.extend(unit.objects().iter().filter_map(|object| claim(cluster, at, unit, object)));
         }
     }
     claims
-}
-
-/// Whether a unit applies to a cluster that it names, and not to the one it runs in.
-fn is_elsewhere(unit: &Unit) -> bool {
-    unit.object.at(["spec", "kubeConfig"]).is_some()
 }
 
 fn claim(cluster: usize, at: usize, unit: &Unit, object: &Object) -> Option<Claim> {

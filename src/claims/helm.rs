@@ -69,6 +69,11 @@ pub struct Chart {
 }
 
 impl Release {
+    /// The capabilities its chart is known to bring.
+    pub fn provides(&self) -> &'static [&'static str] {
+        self.known().map_or(&[], |known| known.provides)
+    }
+
     /// What its chart is known to bring.
     pub fn known(&self) -> Option<&'static knowledge::Known> {
         knowledge::chart(&self.chart.as_ref()?.name)
@@ -81,9 +86,8 @@ pub fn releases(repository: &Repository, clusters: &[Cluster]) -> Vec<Release> {
     for (cluster, found) in clusters.iter().enumerate() {
         let objects = Objects::of(found);
         let mut seen = BTreeSet::new();
-        for (unit, object) in
-            found.units.iter().enumerate().flat_map(|(at, unit)| unit.objects().iter().map(move |object| (at, object)))
-        {
+        let here = found.units.iter().enumerate().filter(|(at, _)| !found.is_elsewhere(*at));
+        for (unit, object) in here.flat_map(|(at, unit)| unit.objects().iter().map(move |object| (at, object))) {
             let is_release = object.id.kind == "HelmRelease" && object.id.group == "helm.toolkit.fluxcd.io";
             // What a HelmRelease applies to another cluster is nothing to the objects of this one.
             if is_release && object.node.at(["spec", "kubeConfig"]).is_none() && seen.insert(&object.id) {
@@ -95,8 +99,8 @@ pub fn releases(repository: &Repository, clusters: &[Cluster]) -> Vec<Release> {
 }
 
 /// One claim for each release, and for what its HelmRelease and its chart are known to bring besides.
-pub fn claims(repository: &Repository, clusters: &[Cluster]) -> Vec<Claim> {
-    releases(repository, clusters).iter().flat_map(claims_of).collect()
+pub fn claims(releases: &[Release]) -> Vec<Claim> {
+    releases.iter().flat_map(claims_of).collect()
 }
 
 fn claims_of(found: &Release) -> Vec<Claim> {
@@ -140,22 +144,28 @@ fn claims_of(found: &Release) -> Vec<Claim> {
 pub fn rendered(
     world: &dyn World,
     repository: &Repository,
-    clusters: &[Cluster],
+    releases: &[Release],
+    kubernetes: Option<&str>,
     schemas: &Schemas,
     found: &mut Vec<Diagnostic>,
 ) -> Result<Vec<Claim>, Error> {
     let mut claims = Vec::new();
-    for of in releases(repository, clusters) {
+    let kubernetes = kubernetes.map_or(KUBERNETES.to_owned(), whole_version);
+    for of in releases {
         let folder = of.chart.as_ref().and_then(|chart| chart.folder.as_deref());
         let Some(folder) = folder.filter(|folder| repository.file(&join(folder, "Chart.yaml")).is_some()) else {
             continue;
         };
         let values = of.values.to_json().to_string();
-        let kubernetes = KUBERNETES;
-        let chart =
-            world::Chart { kubernetes, folder, release: &of.name, namespace: &of.target_namespace, values: &values };
+        let chart = world::Chart {
+            kubernetes: &kubernetes,
+            folder,
+            release: &of.name,
+            namespace: &of.target_namespace,
+            values: &values,
+        };
         match world.chart(&chart)? {
-            Ok(text) => claims.extend(claims_of_text(repository, &of, folder, &text, schemas)),
+            Ok(text) => claims.extend(claims_of_text(repository, of, folder, &text, schemas)),
             Err(reason) => found.push(
                 Diagnostic::new(code!("build-refused"), format!("the chart in `{folder}` is not rendered here"))
                     .at(of.place, "with the values of this release")
@@ -166,6 +176,13 @@ pub fn rendered(
         }
     }
     Ok(claims)
+}
+
+/// A version with all three of its numbers, as `helm` wants it.
+fn whole_version(written: &str) -> String {
+    let numbers = written.trim_start_matches('v');
+    let missing = 2_usize.saturating_sub(numbers.matches('.').count());
+    format!("{numbers}{}", ".0".repeat(missing))
 }
 
 /// What `helm template` printed, as claims: each at the template it says it comes from, or else at the HelmRelease.

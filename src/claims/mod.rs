@@ -11,14 +11,21 @@ pub mod scripts;
 pub mod talos;
 pub mod terraform;
 
+use self::{helm::Release, talos::Talos};
 use crate::{claim::ObjectId, flux::Cluster, kubernetes::Schemas, node::Node, repository::Repository, source::Place};
 
-/// The claims of every tool, in a fixed order.
-pub fn all(repository: &Repository, clusters: &[Cluster], schemas: &Schemas) -> Vec<Claim> {
+/// The claims of every tool but Terraform, in a fixed order.
+pub fn all(
+    repository: &Repository,
+    clusters: &[Cluster],
+    schemas: &Schemas,
+    releases: &[Release],
+    talos: &Talos,
+) -> Vec<Claim> {
     let mut claims = flux::claims(clusters);
-    claims.extend(helm::claims(repository, clusters));
+    claims.extend(helm::claims(releases));
     claims.extend(argocd::claims(repository, clusters, schemas));
-    claims.extend(talos::claims(repository, clusters, schemas));
+    claims.extend(talos::claims(talos, repository, clusters, schemas));
     claims.extend(helmfile::claims(repository, clusters));
     claims.extend(scripts::claims(repository, clusters, schemas));
     sort(&mut claims);

@@ -91,8 +91,7 @@ pub struct Inline {
 }
 
 /// One claim for each object that Talos makes.
-pub fn claims(repository: &Repository, clusters: &[Cluster], schemas: &Schemas) -> Vec<Claim> {
-    let talos = read(repository);
+pub fn claims(talos: &Talos, repository: &Repository, clusters: &[Cluster], schemas: &Schemas) -> Vec<Claim> {
     let mut claims = talos.components(repository, clusters);
     claims.extend(talos.manifests(repository, clusters, schemas));
     // The configurations of several nodes are one owner.

@@ -9,7 +9,7 @@ const GLOBAL: &str = "Options of every command";
 /// What the inventory is called unless somebody names it.
 pub const DEFAULT_INVENTORY: &str = "inventory.toml";
 
-/// Compile one inventory into a GitOps repository
+/// Compile one inventory into a GitOps repository, or check any repository that was written by hand
 #[derive(Debug, Parser)]
 #[command(
     name = "gitopsc",
@@ -108,8 +108,11 @@ pub enum Command {
         /// The code, as it stands in a finding's brackets
         code: Option<String>,
     },
-    /// Print the JSON Schema of inventory.toml, for editors
+    /// Print the JSON Schema of inventory.toml or gitopsc.toml, for editors
     Schema {
+        /// Of gitopsc.toml, the settings of a repository without an inventory
+        #[arg(long)]
+        settings: bool,
         /// Print the reference as Markdown instead
         #[arg(long)]
         markdown: bool,
@@ -168,7 +171,7 @@ pub enum Of {
 /// Flags of every command that reads a repository.
 #[derive(Debug, Args)]
 pub struct Survey {
-    /// A folder that the first Kustomization of a cluster applies, instead of looking for them; may be repeated
+    /// Take this folder for what the first Kustomization of a cluster applies, instead of looking for it; may be repeated
     #[arg(long = "root", value_name = "DIR")]
     pub roots: Vec<String>,
     /// A Terraform plan, as `terraform show -json` prints it; may be repeated
@@ -197,7 +200,7 @@ pub struct Render {
     /// Only units of this cluster
     #[arg(long, value_name = "NAME")]
     pub cluster: Option<String>,
-    /// A folder that the first Kustomization of a cluster applies, instead of looking for them; may be repeated
+    /// Take this folder for what the first Kustomization of a cluster applies, instead of looking for it; may be repeated
     #[arg(long = "root", value_name = "DIR")]
     pub roots: Vec<String>,
 }

@@ -29,11 +29,11 @@ pub fn folder(compiled: &Compiled) -> Option<String> {
 pub fn check(compiled: &mut Compiled, out: &str, world: &dyn World, asked: &Options) -> Result<(), Error> {
     let (Some(model), Some(tree)) = (&compiled.model, &compiled.tree) else { return Ok(()) };
     let over = tree.files().map(|(path, file)| (format!("{out}/{path}"), file.bytes.clone())).collect();
-    let repository = Repository::read_over(world, &over, &[out, "templates"])?;
+    let repository = Repository::read_over(world, &over, &|path| is_below(path, out) || is_below(path, "templates"))?;
     let options = Options { start: Some(format!("{out}/flux")), ..asked.clone() };
     // Places of the inventory are not among the texts of the survey.
     let settings = settings::Reading { root: None, ..settings::Reading::of_inventory(&model.inventory, &model.root) };
-    let mut survey = survey::with(repository, settings, &options, Vec::new())?;
+    let mut survey = survey::with(world, repository, settings, &options, Vec::new())?;
     let found = judged(&mut survey);
     let origins = Origins { model, survey: &survey, out };
     let found: Vec<Finding> = found.into_iter().map(|finding| origins.of(finding)).collect();

@@ -31,6 +31,14 @@ pub struct Cluster {
     pub index: BTreeMap<UnitName, usize>,
 }
 
+impl Cluster {
+    /// Whether a unit, or one that it comes from, applies to another cluster, which it names.
+    pub fn is_elsewhere(&self, unit: usize) -> bool {
+        let above = std::iter::successors(Some(unit), |at| self.units[*at].parent);
+        above.into_iter().any(|at| self.units[at].object.at(["spec", "kubeConfig"]).is_some())
+    }
+}
+
 /// The name of a unit: its Kustomization's namespace and name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(missing_docs, reason = "the names say it all")]

@@ -266,10 +266,18 @@ fn is_script(path: &str) -> bool {
         || path.contains(".taskfiles/")
 }
 
+/// Whether a path lies in a folder that is kept, but not used.
+fn is_set_aside(path: &str) -> bool {
+    const NAMES: &[&str] = &["archive", "archived", "disabled", "deprecated", "old", "unused", "examples", "example"];
+    let mut folders = path.split('/').rev().skip(1);
+    folders.any(|folder| NAMES.contains(&folder.trim_start_matches(['_', '.'])))
+}
+
 /// The Kustomizations that no other one applies, or where a kustomization file lists them, the outermost folder that does.
 /// Those of one name belong to different clusters, told apart by the shallowest folders that do so.
 fn unapplied(repository: &Repository) -> Vec<Root> {
-    let documents = of_one_source(written(repository));
+    let live = written(repository).into_iter().filter(|written| !is_set_aside(written.path)).collect();
+    let documents = of_one_source(live);
     let ignored = Ignored::of(repository, None);
     let base = artifact(repository, &documents);
     let mut applied: BTreeSet<&str> = BTreeSet::new();

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use read::{BRINGS, Form, Reading, follow_unreadable, read, read_form};
-pub use reference::reference;
+pub use reference::{reference, reference_of};
 pub use schema::{schema, schema_of};
 
 use crate::secrets::Scope;

@@ -24,10 +24,14 @@ inventory names the schema, as `gitopsc schema` prints it:
 
 /// Markdown of `docs/inventory.md`.
 pub fn reference() -> String {
-    let schema = schema();
+    reference_of(INTRODUCTION, &schema())
+}
+
+/// The page of a TOML file: an introduction, and a section for each table of its schema.
+pub fn reference_of(introduction: &str, schema: &Value) -> String {
     let mut reference =
-        Reference { types: &schema["$defs"], page: INTRODUCTION.to_owned(), sections: Vec::new(), next: 0 };
-    reference.section("Top level", &schema);
+        Reference { types: &schema["$defs"], page: introduction.to_owned(), sections: Vec::new(), next: 0 };
+    reference.section("Top level", schema);
     let mut at = 0;
     while let Some(section) = reference.sections.get(at).cloned() {
         at += 1;
@@ -122,8 +126,10 @@ impl<'s> Reference<'s> {
                 None => format!("list of {}s", self.kind(&of["items"], path)),
             },
             Some("object") => match reference_to(&of["additionalProperties"]) {
+                Some(name) if properties(&self.types[name]).is_empty() => "words by name".into(),
                 Some(name) => self.link("tables by name", name, &format!("{path}.<name>")),
                 None if of["additionalProperties"]["type"] == "string" => "strings by name".into(),
+                None if of["additionalProperties"]["type"] == "array" => "lists by name".into(),
                 None if of["additionalProperties"]["type"] == "object" => "tables by name".into(),
                 None => "anything by name".into(),
             },
@@ -151,7 +157,8 @@ impl<'s> Reference<'s> {
 
     /// The values of a key that takes one of several words, each with its meaning.
     fn values(&mut self, key: &str, of: &Value) {
-        let Some(name) = reference_to(of) else { return };
+        let Some(name) = reference_to(of).or_else(|| reference_to(&of["additionalProperties"])) else { return };
+        let is_map = reference_to(of).is_none();
         let of = &self.types[name];
         let words: Vec<String> = match (&of["oneOf"], &of["enum"]) {
             (Value::Array(options), _) => options
@@ -166,7 +173,8 @@ impl<'s> Reference<'s> {
             }
             _ => return,
         };
-        self.page.push_str(&format!("\n`{key}` is one of\n\n{}", words.concat()));
+        let subject = if is_map { format!("Each of `{key}`") } else { format!("`{key}`") };
+        self.page.push_str(&format!("\n{subject} is one of\n\n{}", words.concat()));
     }
 }
 

@@ -192,7 +192,6 @@ impl<'r> Builder<'r> {
             }
             self.resource(folder, line, &mut plugins)?;
         }
-        let sources = &self.repository.sources;
         let patches = patch::patches(self, folder, kustomization)?;
         let json_patches = patch::json_patches(self, folder, kustomization)?;
         let replacements = transform::replacements::read(self, folder, kustomization)?;

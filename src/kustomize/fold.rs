@@ -31,7 +31,7 @@ fn each(node: &mut Node, sources: &Sources, found: &mut dyn FnMut(&mut String, &
         Kind::String(text) => {
             let inner = text.trim_end_matches('\n');
             let matters = inner.contains('\n') || text.len() > inner.len() + 1;
-            if let Some(header) = matters.then(|| header(node.place, sources)).flatten() {
+            if let Some(('>', header)) = matters.then(|| header(node.place, sources)).flatten() {
                 found(text, &mut node.place, header);
             }
         }
@@ -39,8 +39,8 @@ fn each(node: &mut Node, sources: &Sources, found: &mut dyn FnMut(&mut String, &
     }
 }
 
-/// Where the `>` is that the line before a text ends with. The place of a block is what comes after.
-fn header(place: Place, sources: &Sources) -> Option<u32> {
+/// The mark (`>` or `|`) that the line before a block ends with, and where it is. The place of a block is what comes after.
+pub(super) fn header(place: Place, sources: &Sources) -> Option<(char, u32)> {
     let before = sources.get(place.source).text.get(..place.span.start as usize)?;
     let (above, indent) = before.rsplit_once('\n')?;
     if !indent.trim().is_empty() {
@@ -53,11 +53,12 @@ fn header(place: Place, sources: &Sources) -> Option<u32> {
         None => line,
     };
     let mark = code.trim_end().trim_end_matches(['+', '-', '1', '2', '3', '4', '5', '6', '7', '8', '9']);
-    let before_mark = mark.strip_suffix('>')?;
+    let style = mark.chars().next_back().filter(|style| matches!(style, '>' | '|'))?;
+    let before_mark = &mark[..mark.len() - 1];
     if !(before_mark.is_empty() || before_mark.ends_with([' ', '\t'])) {
         return None;
     }
-    u32::try_from(above.len() - line.len() + before_mark.len()).ok()
+    Some((style, u32::try_from(above.len() - line.len() + before_mark.len()).ok()?))
 }
 
 /// Whether kustomize's writer takes a block for it at all; otherwise it takes quotes, which change nothing.

@@ -11,6 +11,7 @@ use super::{
     edit, fails,
     file::{Kustomization, malformed},
     finish, fold, origin, refused, remote,
+    transform::check_key,
 };
 use crate::{
     node::{Entry, Kind, Node},
@@ -95,6 +96,7 @@ pub(super) fn generate(
         object.set("data", place, edit::empty_map(place));
     }
     for pair in pairs(builder, folder, entry, what)? {
+        check_key(&pair.key, pair.place)?;
         let (field, value) = match (what, String::from_utf8(pair.value)) {
             (Generated::ConfigMap, Ok(text)) => ("data", text),
             (Generated::ConfigMap, Err(error)) => ("binaryData", base64_lines(error.as_bytes())),
@@ -111,6 +113,7 @@ pub(super) fn generate(
     let options = [entry.get("options"), kustomization.get("generatorOptions")];
     for field in ["labels", "annotations"] {
         for (key, value) in merged(options, field) {
+            check_key(&key, value.place)?;
             edit::set_at(&mut object, &["metadata", field, &key], value);
         }
     }
@@ -163,7 +166,7 @@ fn pairs(builder: &mut Builder<'_>, folder: &str, entry: &Node, what: Generated)
         let literal = line.as_str().unwrap_or_default();
         match literal.split_once('=') {
             Some((key, value)) if !key.is_empty() => {
-                pairs.push(Pair { key: key.to_owned(), value: unquoted(value).as_bytes().to_vec(), place: line.place })
+                pairs.push(Pair { key: key.to_owned(), value: unquoted(value).as_bytes().to_vec(), place: line.place });
             }
             _ => return Err(malformed("a literal is written `key=value`".to_owned(), Some(line.place))),
         }

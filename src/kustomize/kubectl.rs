@@ -4,8 +4,13 @@ use std::borrow::Cow;
 
 use crate::{
     node::{Kind, Node},
-    yaml::Ambiguous,
+    yaml::{Ambiguous, Document, Reading},
 };
+
+/// The first document of a text as kubectl reads it.
+pub(super) fn first(reading: &Reading) -> Option<Node> {
+    reading.documents.first().map(|Document { root, ambiguous }| self::reading(root, ambiguous).into_owned())
+}
 
 /// The same with every scalar as kubectl reads it. `ambiguous` are those of its document.
 pub(super) fn reading<'n>(root: &'n Node, ambiguous: &[Ambiguous]) -> Cow<'n, Node> {
@@ -31,7 +36,16 @@ fn meaning(scalar: &Ambiguous) -> Option<Kind> {
 fn change(node: &mut Node, differing: &[(&Ambiguous, Kind)]) {
     match &mut node.kind {
         Kind::List(items) => items.iter_mut().for_each(|item| change(item, differing)),
-        Kind::Map(entries) => entries.values_mut().for_each(|(_, value)| change(value, differing)),
+        Kind::Map(entries) => {
+            let changed = std::mem::take(entries).into_iter().map(|mut entry| {
+                change(&mut entry.value, differing);
+                if let Some((_, Kind::Bool(flag))) = differing.iter().find(|(key, _)| key.place == entry.key_place) {
+                    entry.key = flag.to_string();
+                }
+                entry
+            });
+            *entries = changed.collect();
+        }
         _ => {
             if let Some((_, kind)) = differing.iter().find(|(scalar, _)| scalar.place == node.place) {
                 node.kind = kind.clone();

@@ -147,7 +147,7 @@ impl Pattern {
         if text.split('|').all(plain) {
             return Ok(Pattern::OneOf(text.split('|').map(str::to_owned).collect()));
         }
-        match Regex::new(&format!("^(?:{text})$")) {
+        match Regex::new(&format!("^(?:{})$", as_go_reads(text))) {
             Ok(regex) => Ok(Pattern::Regex(Box::new(regex))),
             Err(_) => Err(fails(format!("`{text}` is no regular expression"), place)),
         }
@@ -360,4 +360,28 @@ fn is_label_value(value: &str) -> bool {
         && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
         && edge(bytes.first())
         && edge(bytes.last())
+}
+
+/// A regular expression of Go, in which a brace that counts nothing is a brace.
+pub(super) fn as_go_reads(pattern: &str) -> String {
+    let mut read = String::with_capacity(pattern.len());
+    let mut escaped = false;
+    for (at, symbol) in pattern.char_indices() {
+        let rest = &pattern[at + 1..];
+        let counts = |rest: &str| {
+            let inner = rest.split('}').next().filter(|inner| inner.len() < rest.len());
+            inner.is_some_and(|inner| {
+                let (least, most) = inner.split_once(',').unwrap_or((inner, ""));
+                !least.is_empty() && (least.to_owned() + most).bytes().all(|byte| byte.is_ascii_digit())
+            })
+        };
+        let is_name =
+            pattern[..at].ends_with("\\p") || pattern[..at].ends_with("\\P") || pattern[..at].ends_with("\\x");
+        if symbol == '{' && !escaped && !is_name && !counts(rest) {
+            read.push('\\');
+        }
+        escaped = symbol == '\\' && !escaped;
+        read.push(symbol);
+    }
+    read
 }

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::{Basis, Edge, Graph, Reason, Strength, guess, needs};
 use crate::{
-    claims::{Claim, Tool, helm::Release, is_release},
-    flux::Cluster,
+    claims::{Claim, Tool, helm::Release, helmfile::Installed, is_release},
+    flux::{Cluster, Object},
     knowledge,
     settings::Settings,
 };
@@ -57,15 +57,18 @@ pub fn infer(
     index: usize,
     releases: &[Release],
     claims: &[Claim],
+    installed: &[Installed],
     settings: &Settings,
 ) -> (Graph, Vec<Deadlock>) {
-    let brought = Brought::of(cluster, index, releases, claims, settings);
+    let mut brought = Brought::of(cluster, index, releases, claims, settings);
+    brought.outside.extend(definitions(installed, index, releases));
+    brought.outside.extend(GIVEN.iter().map(|capability| (*capability).to_owned()));
     let mut reasons = Reasons::default();
     let mut deadlocks = Vec::new();
     for (from, unit) in cluster.units.iter().enumerate() {
         let mut seen = BTreeSet::new();
         let own = needs::of_unit(unit);
-        for need in own.into_iter().chain(unit.objects().iter().flat_map(needs::of)) {
+        for need in own.into_iter().chain(objects_here(cluster, from).iter().flat_map(needs::of)) {
             let is_given = brought.is_outside(&need.capability);
             let basis = if is_given { Basis::Given } else { Basis::Known };
             let mut reason = Reason { strength: need.strength, text: need.text, place: need.place, basis };
@@ -113,6 +116,11 @@ pub fn infer(
     (graph, deadlocks)
 }
 
+/// What a unit puts into this cluster, rather than into another one that it names.
+fn objects_here(cluster: &Cluster, unit: usize) -> &[Object] {
+    if cluster.is_elsewhere(unit) { &[] } else { cluster.units[unit].objects() }
+}
+
 /// More reasons than anybody reads.
 const MOST_REASONS: usize = 20;
 
@@ -156,7 +164,7 @@ impl<'c> Brought<'c> {
             }
         };
         for (at, unit) in cluster.units.iter().enumerate() {
-            for object in unit.objects() {
+            for object in objects_here(cluster, at) {
                 for (place, capability) in needs::brought(object).into_iter().enumerate() {
                     // The first is the object itself and a definition's kind; what controllers make of it comes later.
                     let is_now = place == 0 || object.id.kind == "CustomResourceDefinition";
@@ -168,8 +176,7 @@ impl<'c> Brought<'c> {
             }
         }
         for release in releases.iter().filter(|release| release.cluster == index) {
-            let chart = release.chart.as_ref().map_or("", |chart| chart.name.as_str());
-            for capability in knowledge::of_chart(chart) {
+            for capability in release.provides() {
                 add((*capability).to_owned(), release.unit, How::Later);
             }
             let mut classes = Vec::new();
@@ -287,6 +294,25 @@ impl<'c> Brought<'c> {
         let parent = |at: &usize| self.cluster.units[*at].parent;
         std::iter::successors(parent(&unit), parent).any(|above| above == ancestor)
     }
+}
+
+/// What runs before Flux can: its operator, where it has one.
+const GIVEN: &[&str] = &["api/fluxcd.controlplane.io"];
+
+/// What the charts bring that a bootstrap installs or takes the definitions of, and the network's: without it Flux would not run.
+fn definitions<'r>(
+    installed: &'r [Installed],
+    index: usize,
+    releases: &'r [Release],
+) -> impl Iterator<Item = String> + 'r {
+    let own = releases.iter().filter(move |release| release.cluster == index);
+    let adopted = own.filter(|release| {
+        let is_same = |known: &Installed| known.name == release.name && known.namespace == release.namespace;
+        installed.iter().any(is_same) || release.provides().iter().any(|capability| capability.starts_with("cni/"))
+    });
+    let named = installed.iter().flat_map(|release| release.chart.iter().chain([&release.name]));
+    let known = named.flat_map(|chart| knowledge::of_chart(chart)).chain(adopted.flat_map(Release::provides));
+    known.map(|capability| (*capability).to_owned())
 }
 
 /// What other tools bring before Flux starts.

@@ -13,7 +13,9 @@ use crate::{
 /// Everything that was wrong while reading and building.
 pub fn found(repository: &Repository, clusters: &[Cluster], loaded: &BTreeSet<String>) -> Vec<Diagnostic> {
     let mut found = Vec::new();
-    unreadable(repository, loaded, &mut found);
+    let built = clusters.iter().flat_map(|cluster| &cluster.units);
+    let built = built.filter(|unit| matches!(unit.outcome, Outcome::Objects(_)));
+    unreadable(repository, loaded, &built.flat_map(|unit| &unit.reads).collect(), &mut found);
     let units = || clusters.iter().flat_map(|cluster| &cluster.units);
     failures(units(), &mut found);
     refusals(units(), &mut found);
@@ -26,11 +28,20 @@ pub fn found(repository: &Repository, clusters: &[Cluster], loaded: &BTreeSet<St
 
 /// Files that cannot be read. A file that nothing loads may be no YAML on purpose, so that is only worth knowing.
 ///
-/// Where something is loaded, that is said only of what lies in the same folders at the top.
-fn unreadable(repository: &Repository, loaded: &BTreeSet<String>, found: &mut Vec<Diagnostic>) {
+/// Where something is loaded, that is said only of what lies in the same folders at the top. What a unit was built with is data to it,
+/// such as a file of a generator, if it is no YAML.
+fn unreadable(
+    repository: &Repository,
+    loaded: &BTreeSet<String>,
+    built: &BTreeSet<&String>,
+    found: &mut Vec<Diagnostic>,
+) {
     let top = |path: &str| path.split_once('/').map_or(String::new(), |(top, _)| top.to_owned());
     let tops: BTreeSet<String> = loaded.iter().map(|path| top(path)).collect();
     for (path, file) in repository.files() {
+        if built.contains(&path.to_owned()) {
+            continue;
+        }
         if loaded.contains(path) {
             found.extend(file.faults().cloned());
         } else if (tops.is_empty() || tops.contains(&top(path))) && !is_template(repository, path) {

@@ -1,22 +1,33 @@
 //! A survey: everything known about a repository, before any audit judges it.
 
 mod findings;
+mod said;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    claims::{self, Certainty, Claim, Role, Tool, helm, helm::Release, terraform},
+    claims::{
+        self, Claim, helm,
+        helm::Release,
+        helmfile,
+        talos::{self, Talos},
+        terraform::{
+            self,
+            plan::{self, Plan},
+        },
+    },
+    code,
     diagnostic::Diagnostic,
     flux::{self, Cluster, Outcome, UnitName, roots},
     kubernetes::Schemas,
     kustomize::Stop,
-    node::{Node, Part, escape},
+    node::{Node, Part},
     repository::Repository,
     settings::{self, Reading},
     source::Place,
     startup::{self, Deadlock, Graph},
     verdict::{self, Contested},
-    world::{Error, World},
+    world::{Error, Ignored, World},
 };
 
 /// What the command line asks of a survey.
@@ -47,6 +58,8 @@ pub struct Survey {
     pub claims: Vec<Claim>,
     /// What Terraform sources say besides.
     pub terraform: terraform::Facts,
+    /// What machine configurations say.
+    pub talos: Talos,
     /// The Helm releases that Flux keeps.
     pub releases: Vec<Release>,
     /// Objects with several claims, and what that means.
@@ -76,53 +89,62 @@ pub struct Unreachable {
     pub folder: String,
 }
 
-/// Surveys a repository.
+/// Surveys a repository by what `gitopsc.toml` says of it.
 pub fn survey(world: &dyn World, options: &Options) -> Result<Survey, Error> {
-    let mut survey = of(Repository::read(world)?, options)?;
-    if options.helm {
-        let Survey { repository, clusters, schemas, found, claims, settings, .. } = &mut survey;
-        claims.extend(helm::rendered(world, repository, clusters, schemas, found)?);
-        claims::sort(claims);
-        survey.contested = verdict::judge(claims, clusters.len(), &settings.settings);
-    }
-    Ok(survey)
-}
-
-/// Surveys a repository that has been read.
-pub fn of(repository: Repository, options: &Options) -> Result<Survey, Error> {
+    let (ignored, _) = Ignored::of(&settings::ignore(world)?);
+    let is_left_out = |path: &str| path != settings::FILE && ignored.holds(path);
+    let repository = Repository::read_over(world, &BTreeMap::new(), &is_left_out)?;
     let mut found = Vec::new();
-    let settings = settings(&repository, &mut found);
-    with(repository, settings, options, found)
+    let settings = match repository.file(settings::FILE).and_then(|file| file.source) {
+        Some(source) => Reading::read(source, &repository.sources.get(source).text, &mut found),
+        None => Reading::default(),
+    };
+    with(world, repository, settings, options, found)
 }
 
 /// Surveys a repository whose settings are known.
 pub fn with(
-    repository: Repository,
+    world: &dyn World,
+    mut repository: Repository,
     settings: Reading,
     options: &Options,
     mut found: Vec<Diagnostic>,
 ) -> Result<Survey, Error> {
+    let plans = plans(world, &mut repository, options, &mut found)?;
     let schemas = schemas(&repository, &settings, &mut found);
-    let named = if options.roots.is_empty() { &settings.settings.roots } else { &options.roots };
-    let roots = roots::find(&repository, named, options.start.as_deref())?;
+    let roots = first_folders(&repository, &settings, options, &mut found)?;
     let clusters: Vec<Cluster> = roots.iter().map(|root| flux::units::build(&repository, &schemas, root)).collect();
     let unreachable = unreachable(&repository, &roots, &clusters);
-    let terraform = terraform::claims(&repository, &mut found);
+    let mut terraform = terraform::claims(&repository, &mut found);
+    plans.into_iter().for_each(|plan| plan.join(&mut terraform));
     let releases = helm::releases(&repository, &clusters);
-    let mut claims = claims::all(&repository, &clusters, &schemas);
+    let talos = talos::read(&repository);
+    let mut claims = claims::all(&repository, &clusters, &schemas, &releases, &talos);
     claims.extend(terraform.claims.iter().cloned());
-    claims.extend(declared(&settings));
+    let said = said::Said { repository: &repository, settings: &settings, schemas: &schemas };
+    claims.extend(said.rendered(&releases, &mut found));
+    if options.helm {
+        let charts: Vec<Release> = releases.iter().filter(|release| !said.is_rendered(release)).cloned().collect();
+        let kubernetes = settings.settings.versions.kubernetes.as_deref();
+        claims.extend(helm::rendered(world, &repository, &charts, kubernetes, &schemas, &mut found)?);
+    }
+    let declared = said.owned(&claims, &mut found);
+    claims.extend(declared);
+    said.faults(&mut found);
     claims::settle(&repository, &clusters, &mut claims);
     claims::sort(&mut claims);
     let contested = verdict::judge(&claims, clusters.len(), &settings.settings);
+    let installed = helmfile::releases(&repository);
     let inferred = clusters
         .iter()
         .enumerate()
-        .map(|(at, cluster)| startup::infer(cluster, at, &releases, &claims, &settings.settings));
+        .map(|(at, cluster)| startup::infer(cluster, at, &releases, &claims, &installed, &settings.settings));
     let (graphs, deadlocks) = inferred.unzip();
     let units = || clusters.iter().flat_map(|cluster| &cluster.units);
     let mut loaded: BTreeSet<String> = units().flat_map(|unit| unit.reads.iter().cloned()).collect();
     loaded.extend(terraform.read.iter().cloned());
+    loaded.extend(talos.files.iter().cloned());
+    loaded.extend(settings.settings.rendered.values().cloned());
     loaded.extend(claims.iter().map(|claim| repository.path(claim.place).to_owned()));
     found.extend(findings::found(&repository, &clusters, &loaded));
     Ok(Survey {
@@ -131,6 +153,7 @@ pub fn with(
         clusters,
         claims,
         terraform,
+        talos,
         releases,
         contested,
         graphs,
@@ -142,38 +165,45 @@ pub fn with(
     })
 }
 
-fn settings(repository: &Repository, found: &mut Vec<Diagnostic>) -> Reading {
-    let source = repository.file(settings::FILE).and_then(|file| file.source);
-    source.map_or_else(Reading::default, |source| Reading::read(source, &repository.sources.get(source).text, found))
+/// Reads plans. Their texts hold secrets, so they are not kept.
+fn plans(
+    world: &dyn World,
+    repository: &mut Repository,
+    options: &Options,
+    found: &mut Vec<Diagnostic>,
+) -> Result<Vec<Plan>, Error> {
+    let mut plans = Vec::new();
+    for path in &options.terraform_plans {
+        let bytes = world.read(path)?.ok_or_else(|| Error::new("read", path, "there is no such file"))?;
+        let source = repository.sources.add(path.as_str(), "");
+        plans.push(plan::claims(source, path, &bytes, found));
+    }
+    Ok(plans)
 }
 
-/// What settings say that other tools own.
-fn declared(settings: &Reading) -> Vec<Claim> {
-    let mut declared = Vec::new();
-    for (tool, owner) in &settings.settings.owners {
-        for (at, text) in owner.owns.iter().enumerate() {
-            let object = match text.strip_prefix("helm:").and_then(|name| name.split_once('/')) {
-                Some((namespace, name)) => Some(claims::release(namespace, name)),
-                None => crate::claim::ObjectId::parse(text),
-            };
-            let pointer = format!("/owners/{}/owns/{at}", escape(tool));
-            if let (Some(object), Some(place)) = (object, settings.place(&pointer, Part::Value)) {
-                declared.push(Claim {
-                    object,
-                    cluster: None,
-                    tool: Tool::Declared,
-                    unit: tool.clone(),
-                    flux_unit: None,
-                    role: Role::Owner,
-                    prunes: false,
-                    certainty: Certainty::Literal,
-                    place,
-                    content: None,
-                });
-            }
+/// The roots of the clusters. A folder that settings name and that does not exist is a finding.
+fn first_folders(
+    repository: &Repository,
+    settings: &Reading,
+    options: &Options,
+    found: &mut Vec<Diagnostic>,
+) -> Result<Vec<roots::Root>, Error> {
+    if !options.roots.is_empty() {
+        return roots::find(repository, &options.roots, None);
+    }
+    let mut named = Vec::new();
+    for (at, folder) in settings.settings.roots.iter().enumerate() {
+        match roots::find(repository, std::slice::from_ref(folder), None) {
+            Ok(_) => named.push(folder.clone()),
+            Err(_) => found.extend(settings.place(&format!("/roots/{at}"), Part::Value).map(|place| {
+                Diagnostic::new(code!("path-missing"), format!("there is no folder `{folder}` with files to read"))
+                    .at(place, "")
+                    .note("nothing is judged as applied from there")
+                    .help("name a folder as seen from the top of the repository")
+            })),
         }
     }
-    declared
+    roots::find(repository, &named, options.start.as_deref())
 }
 
 impl Survey {
@@ -217,7 +247,7 @@ fn schemas(repository: &Repository, settings: &Reading, found: &mut Vec<Diagnost
         Some(Err(unknown)) => {
             let place = settings.place("/versions/kubernetes", Part::Value);
             let text = format!("manifests cannot be checked for Kubernetes `{}`", unknown.version);
-            let finding = Diagnostic::new(crate::code!("kubernetes-unknown"), text)
+            let finding = Diagnostic::new(code!("kubernetes-unknown"), text)
                 .help(format!("known versions: {}", unknown.known.join(", ")));
             found.push(place.into_iter().fold(finding, |finding, place| finding.at(place, "")));
             Schemas::newest()

@@ -5,6 +5,7 @@
 
 mod git;
 mod helm;
+mod ignored;
 mod mem;
 mod os;
 mod swap;
@@ -14,6 +15,7 @@ use std::{
     fmt, io,
 };
 
+pub use ignored::Ignored;
 pub use mem::{MemGit, MemWorld};
 pub use os::OsWorld;
 

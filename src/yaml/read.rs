@@ -1,6 +1,6 @@
 //! Reading YAML as kustomize does, with the place of every value; the one file that knows the parser.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, StrInput, Tag};
 
@@ -47,6 +47,79 @@ enum Dialect {
 }
 
 fn read_as(source: SourceId, text: &str, dialect: Dialect) -> Reading {
+    let reading = read_text(source, text, dialect);
+    // For go-yaml an alias ends before a colon, so that `*app: x` has a key. Only then is it worth reading with a space between.
+    let ends_with_colon = |finding: &Diagnostic| {
+        let place = finding.labels.first()?.place;
+        let alias = text.get(place.span.range())?.strip_prefix('*')?;
+        (finding.code == code!("yaml-syntax") && alias.ends_with(':')).then_some(place.span.end as usize - 1)
+    };
+    let mut colons: Vec<usize> = reading.diagnostics.iter().filter_map(ends_with_colon).collect();
+    if colons.is_empty() {
+        return reading;
+    }
+    // Wherever the same alias is a key.
+    let aliases: BTreeSet<String> = colons.iter().map(|colon| alias_before(text, *colon)).collect();
+    for alias in aliases {
+        let keys = text.match_indices(alias.as_str()).map(|(at, _)| at + alias.len());
+        let keys = keys.filter(|colon| text[*colon..].starts_with(':'));
+        colons.extend(keys.filter(|colon| {
+            text[colon + 1..].starts_with([' ', '\n', '\r', '\t']) && is_alone(text, colon - alias.len())
+        }));
+    }
+    colons.sort_unstable();
+    colons.dedup();
+    let mut spaced = String::with_capacity(text.len() + colons.len());
+    let mut from = 0;
+    for colon in &colons {
+        spaced.push_str(&text[from..*colon]);
+        spaced.push(' ');
+        from = *colon;
+    }
+    spaced.push_str(&text[from..]);
+    let mut reading = read_text(source, &spaced, dialect);
+    let moved = |offset: u32| {
+        let offset = offset as usize;
+        offset - colons.iter().enumerate().filter(|(before, colon)| **colon + before < offset).count()
+    };
+    let moved = |place: &mut Place| {
+        place.span = Span::new(moved(place.span.start), moved(place.span.end));
+    };
+    for document in &mut reading.documents {
+        move_places(&mut document.root, &moved);
+        document.ambiguous.iter_mut().for_each(|ambiguous| moved(&mut ambiguous.place));
+    }
+    reading.diagnostics.iter_mut().flat_map(|finding| &mut finding.labels).for_each(|label| moved(&mut label.place));
+    reading
+}
+
+/// The alias that ends before a colon, with its star.
+fn alias_before(text: &str, colon: usize) -> String {
+    let start = text[..colon].rfind('*').expect("the finding is about an alias");
+    text[start..colon].to_owned()
+}
+
+/// Whether nothing but indentation and the dash of a list stands before it on its line.
+fn is_alone(text: &str, at: usize) -> bool {
+    let line = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
+    text[line..at].chars().all(|symbol| symbol == ' ' || symbol == '-' || symbol == '?')
+}
+
+fn move_places(node: &mut Node, moved: &dyn Fn(&mut Place)) {
+    moved(&mut node.place);
+    match &mut node.kind {
+        Kind::List(items) => items.iter_mut().for_each(|item| move_places(item, moved)),
+        Kind::Map(entries) => {
+            for (key_place, value) in entries.places_mut() {
+                moved(key_place);
+                move_places(value, moved);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn read_text(source: SourceId, text: &str, dialect: Dialect) -> Reading {
     let options = granit_parser::options! {
         emit_comments: false,
         emit_unresolved_aliases: true,

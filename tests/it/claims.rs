@@ -9,7 +9,7 @@ use gitopsc::{
 
 fn surveyed(files: &[(&str, &str)]) -> Survey {
     let world = MemWorld::new(files.iter().map(|(path, text)| (*path, *text)));
-    survey::of(Repository::read(&world).unwrap(), &Options::default()).unwrap()
+    survey::survey(&world, &Options::default()).unwrap()
 }
 
 /// The claims of a tool, each in a line: object, unit, role, line of the file.

@@ -13,7 +13,7 @@ use std::{
 use clap::{CommandFactory as _, Parser as _, error::ErrorKind};
 use gitopsc::{
     cli::{self, Answer, Arguments, Surroundings},
-    inventory,
+    inventory, settings,
     world::MemWorld,
 };
 
@@ -34,18 +34,23 @@ fn block<'p>(page: &'p str, fence: &str) -> &'p str {
 
 /// Fails unless the README shows this text under this fence.
 fn shown(fence: &str, text: &str) {
+    shown_in("README.md", fence, text);
+}
+
+/// Fails unless a page shows this text under this fence.
+fn shown_in(path: &str, fence: &str, text: &str) {
     static WRITING: Mutex<()> = Mutex::new(());
     let _alone = WRITING.lock();
-    let mut readme = page("README.md");
+    let mut shown = page(path);
     if env::var_os("GITOPSC_DOCS").is_some() {
-        let old = format!("\n```{fence}\n{}```", block(&readme, fence));
-        readme = readme.replacen(&old, &format!("\n```{fence}\n{text}```"), 1);
+        let old = format!("\n```{fence}\n{}```", block(&shown, fence));
+        shown = shown.replacen(&old, &format!("\n```{fence}\n{text}```"), 1);
         // In one step, because other tests read it meanwhile.
-        let unfinished = Path::new(env!("CARGO_TARGET_TMPDIR")).join("README.md");
-        fs::write(&unfinished, &readme).unwrap();
-        fs::rename(unfinished, root().join("README.md")).unwrap();
+        let unfinished = Path::new(env!("CARGO_TARGET_TMPDIR")).join(path.replace('/', "-"));
+        fs::write(&unfinished, &shown).unwrap();
+        fs::rename(unfinished, root().join(path)).unwrap();
     }
-    assert_eq!(text, block(&readme, fence));
+    assert_eq!(text, block(&shown, fence));
 }
 
 fn run(world: &MemWorld, arguments: &[&str]) -> Answer {
@@ -59,13 +64,18 @@ fn run(world: &MemWorld, arguments: &[&str]) -> Answer {
 fn schema_and_reference_are_made_from_the_types() {
     let mut schema = serde_json::to_string_pretty(&inventory::schema()).unwrap();
     schema.push('\n');
-    for (path, made) in [("docs/inventory.schema.json", schema), ("docs/inventory.md", inventory::reference())] {
+    let pages = [
+        ("docs/inventory.schema.json", schema),
+        ("docs/inventory.md", inventory::reference()),
+        ("docs/settings.md", settings::reference()),
+    ];
+    for (path, made) in pages {
         if env::var_os("GITOPSC_DOCS").is_some() {
             fs::write(root().join(path), &made).unwrap();
         }
         assert!(
             page(path) == made,
-            "{path} is not what the types of the inventory give; refresh it with\n  GITOPSC_DOCS=write cargo test --test it docs"
+            "{path} is not what the types give; refresh it with\n  GITOPSC_DOCS=write cargo test --test it docs"
         );
     }
 }
@@ -147,6 +157,80 @@ fn two_slips_give_the_report_of_the_readme_and_write_nothing() {
     assert_eq!(world.snapshot().len(), 1);
 }
 
+const GUIDE: &str = "docs/checking.md";
+
+/// The files that the guide to checking shows.
+fn small_repository() -> MemWorld {
+    let guide = page(GUIDE);
+    let files = guide.split("\n```").skip(1).step_by(2).filter_map(|block| {
+        let (fence, text) = block.split_once('\n')?;
+        let (_, path) = fence.split_once(' ').filter(|(language, _)| matches!(*language, "yaml" | "hcl"))?;
+        Some((path.to_owned(), format!("{text}\n")))
+    });
+    let files: Vec<(String, String)> = files.collect();
+    assert_eq!(files.len(), 8);
+    MemWorld::new(files.iter().map(|(path, text)| (path.as_str(), text.as_str())))
+}
+
+#[test]
+fn a_repository_without_an_inventory_gets_the_answers_of_the_guide() {
+    let world = small_repository();
+    let before = world.snapshot();
+    let readme = page("README.md");
+    assert_eq!(block(&readme, "sh check"), "gitopsc check\ngitopsc conflicts\n");
+    let answer = run(&world, &["check"]);
+    shown("text check", &answer.stderr);
+    assert_eq!(answer.exit, 1);
+    for (fence, arguments) in [
+        ("text conflicts", &["conflicts"] as &[&str]),
+        ("text why", &["why", "helm:kube-system/cilium"]),
+        ("text bootstrap", &["bootstrap"]),
+    ] {
+        shown_in(GUIDE, fence, &run(&world, arguments).stdout);
+    }
+    assert!(run(&world, &["graph", "--format", "svg"]).stdout.starts_with("<svg"));
+    assert_eq!(world.snapshot(), before);
+}
+
+#[test]
+fn an_issuer_beside_its_chart_hangs_as_the_guide_says() {
+    let world = small_repository();
+    let guide = page(GUIDE);
+    world.put("cert-manager/internal.yaml", block(&guide, "yaml issuers/internal.yaml"));
+    let answer = run(&world, &["bootstrap"]);
+    assert_eq!(answer.exit, 1);
+    let (_, hang) = answer.stdout.split_once("    ! flux-system/cert-manager: ").expect("it is the cause");
+    let lines: Vec<&str> = hang.lines().take(2).map(str::trim).collect();
+    shown_in(GUIDE, "text hang", &format!("{}\n  {}\n", lines[0], lines[1]));
+}
+
+#[test]
+fn a_baseline_and_a_comment_silence_what_the_guide_says_they_do() {
+    let world = small_repository();
+    let written = run(&world, &["check", "--write-baseline", "baseline.json"]);
+    assert_eq!((written.stderr.as_str(), written.exit), ("3 findings written to baseline.json\n", 0));
+    let again = run(&world, &["check", "--baseline", "baseline.json"]);
+    assert!(again.stderr.starts_with("no problems\njudged 6 units"), "{}", again.stderr);
+    let guide = page(GUIDE);
+    let (_, comment) = guide.split_once("`# gitopsc: allow(").unwrap();
+    let comment = format!("# gitopsc: allow({}", comment.split('`').next().unwrap());
+    let namespace = block(&guide, "yaml monitoring/namespace.yaml");
+    world.put("monitoring/namespace.yaml", namespace.replace("metadata:", &format!("{comment}\nmetadata:")));
+    let allowed = run(&world, &["check", "--format", "concise"]).stderr;
+    assert!(!allowed.contains("owned-twice") && allowed.contains("release-twice"), "{allowed}");
+}
+
+#[test]
+fn settings_that_the_guide_shows_are_settings() {
+    let guide = page(GUIDE);
+    let text = block(&guide, "toml");
+    let mut found = Vec::new();
+    let source = gitopsc::source::Sources::default().add("gitopsc.toml", text);
+    let reading = settings::Reading::read(source, text, &mut found);
+    assert!(found.is_empty(), "{found:?}");
+    assert_eq!(reading.settings.handover.len(), 1);
+}
+
 /// The worked example, as it is committed.
 fn worked_example() -> MemWorld {
     let world = MemWorld::new([("inventory.toml", page("inventory.toml"))]);
@@ -219,8 +303,15 @@ fn every_dependency_of_the_readme_is_one() {
 }
 
 /// Documents whose named files and commands have to exist.
-const PROSE: &[&str] =
-    &["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "docs/inventory.md", "pre-commit-hooks/README.md"];
+const PROSE: &[&str] = &[
+    "README.md",
+    "ARCHITECTURE.md",
+    "CHANGELOG.md",
+    "docs/inventory.md",
+    "docs/checking.md",
+    "docs/settings.md",
+    "pre-commit-hooks/README.md",
+];
 
 /// Text between single backticks, outside of fenced blocks.
 fn quoted(page: &str) -> Vec<String> {
@@ -231,7 +322,9 @@ fn quoted(page: &str) -> Vec<String> {
 /// Whether a quoted text is a path of this repository, rather than a pattern, a place elsewhere or a pair of words.
 fn is_path(text: &str) -> bool {
     let is_pattern = text.contains(['<', '*', '{', ' ', '[', '"', ':', '$', '…']);
-    let is_elsewhere = text == ".pre-commit-config.yaml"
+    // Of somebody else's repository.
+    let theirs = [".pre-commit-config.yaml", "gitopsc.toml", "gitopsc.schema.json", "baseline.json", "gotk-sync.yaml"];
+    let is_elsewhere = theirs.contains(&text)
         || text.starts_with(".git/")
         || text.starts_with(".out.gitopsc")
         || text == "out/flux/flux-system/";

@@ -16,6 +16,7 @@ mod findings_b;
 mod flux_substitution;
 mod formats;
 mod fuzz;
+mod health;
 mod help;
 mod kill;
 mod kustomize;

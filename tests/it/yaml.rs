@@ -265,3 +265,15 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_alias_ends_before_a_colon() {
+    let text = "name: &app web\ndata:\n  *app: \"1\"\n  b: c\n";
+    let mut sources = gitopsc::source::Sources::default();
+    let source = sources.add("a.yaml", text);
+    let reading = gitopsc::yaml::read(source, text);
+    assert!(reading.diagnostics.is_empty(), "{:?}", reading.diagnostics);
+    let value = reading.documents[0].root.at(["data", "web"]).expect("the key is what the alias stands for");
+    assert_eq!(sources.text(value.place), "\"1\"");
+    assert_eq!(sources.text(reading.documents[0].root.at(["data", "b"]).unwrap().place), "c");
+}

@@ -1,18 +1,32 @@
 //! YAML written inside a scalar of another file: its values keep the places they have in that file.
 
 use crate::{
+    kustomize::{fold, kubectl},
     node::{Kind, Node},
     source::{Place, Sources, Span},
     yaml::{self, Reading},
 };
 
+/// A text of YAML inside a scalar.
+pub(super) struct Inline {
+    /// Its documents as kustomize reads objects.
+    pub reading: Reading,
+    /// The first of them as kubectl reads it.
+    pub first_for_kubectl: Option<Node>,
+}
+
 /// Reads the text of a scalar; `text` is what of it counts, without the white space around it.
-pub(super) fn read(sources: &Sources, scalar: &Node, text: &str) -> Reading {
+pub(super) fn read(sources: &Sources, scalar: &Node, text: &str) -> Inline {
     let mut reading = yaml::read(scalar.place.source, text);
+    // Before the places move: values of a text that is not written as it is get one and the same place.
+    let mut first_for_kubectl = kubectl::first(&reading);
     let whole = scalar.as_str().unwrap_or_default();
     let skipped = whole.find(text).unwrap_or_default();
     let lines = Lines::of(sources, scalar.place, whole);
     let moved = |place: Place| Place { source: place.source, span: lines.place(place.span, skipped) };
+    if let Some(root) = &mut first_for_kubectl {
+        move_node(root, &moved);
+    }
     for document in &mut reading.documents {
         move_node(&mut document.root, &moved);
         for ambiguous in &mut document.ambiguous {
@@ -25,7 +39,7 @@ pub(super) fn read(sources: &Sources, scalar: &Node, text: &str) -> Reading {
         }
         diagnostic.edit = None;
     }
-    reading
+    Inline { reading, first_for_kubectl }
 }
 
 fn move_node(node: &mut Node, moved: &dyn Fn(Place) -> Place) {
@@ -57,26 +71,28 @@ struct Lines {
 impl Lines {
     fn of(sources: &Sources, place: Place, text: &str) -> Lines {
         let written = sources.text(place);
-        let starts = if written.starts_with('|') {
-            Lines::block(written, text)
+        let starts = if fold::header(place, sources).is_some_and(|(style, _)| style == '|') {
+            Lines::block(sources, place, text)
         } else {
             let quoted = written.trim_matches(['"', '\'']);
-            (quoted == text && !text.contains('\n')).then(|| vec![(0, (written.len() - quoted.len()) / 2)])
+            let from = place.span.start as usize + (written.len() - quoted.len()) / 2;
+            (quoted == text && !text.contains('\n')).then(|| vec![(0, from)])
         };
-        let from = place.span.start as usize;
-        let starts = starts.unwrap_or_default().into_iter().map(|(text, file)| (text, from + file)).collect();
-        Lines { scalar: place.span, starts }
+        Lines { scalar: place.span, starts: starts.unwrap_or_default() }
     }
 
-    /// The lines of a block scalar; None where one is not as the text has it.
-    fn block(written: &str, text: &str) -> Option<Vec<(usize, usize)>> {
-        let mut at = written.find('\n')? + 1;
+    /// The lines of a block scalar, whose place begins with its first line or the indentation before it; None where one is not as the
+    /// text has it.
+    fn block(sources: &Sources, place: Place, text: &str) -> Option<Vec<(usize, usize)>> {
+        let (_, header) = fold::header(place, sources)?;
+        let file = &*sources.get(place.source).text;
+        let mut at = header as usize + file.get(header as usize..)?.find('\n')? + 1;
         let first = text.lines().position(|line| !line.is_empty())?;
         let mut indent = None;
         let mut starts = Vec::new();
         let mut offset = 0;
         for (number, line) in text.split_inclusive('\n').enumerate() {
-            let rest = written.get(at..)?;
+            let rest = file.get(at..)?;
             let raw = rest.split_inclusive('\n').next().unwrap_or_default();
             let bare = line.trim_end_matches(['\n', '\r']);
             if number == first {
@@ -128,8 +144,8 @@ mod tests {
             let source = sources.add("kustomization.yaml", text);
             let root = yaml::read(source, text).documents.remove(0).root;
             let scalar = root.pointer("/patches/0/patch").unwrap();
-            let reading = read(&sources, scalar, scalar.as_str().unwrap().trim());
-            let name = reading.documents[0].root.pointer("/spec/name").unwrap();
+            let inline = read(&sources, scalar, scalar.as_str().unwrap().trim());
+            let name = inline.reading.documents[0].root.pointer("/spec/name").unwrap();
             assert_eq!(sources.text(name.place), "wanted", "{text}");
         }
     }
@@ -141,7 +157,7 @@ mod tests {
         let source = sources.add("kustomization.yaml", text);
         let root = yaml::read(source, text).documents.remove(0).root;
         let scalar = root.get("patch").unwrap();
-        let reading = read(&sources, scalar, scalar.as_str().unwrap());
-        assert_eq!(reading.documents[0].root.pointer("/spec/name").unwrap().place, scalar.place);
+        let inline = read(&sources, scalar, scalar.as_str().unwrap());
+        assert_eq!(inline.reading.documents[0].root.pointer("/spec/name").unwrap().place, scalar.place);
     }
 }

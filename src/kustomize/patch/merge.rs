@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use super::lists::{Field, Schema};
 use crate::{
-    kustomize::{Stop, edit, fails},
+    kustomize::{Stop, edit, fails, fold},
     node::{Entry, Kind, Node},
     source::{Place, Sources},
     yaml,
@@ -48,7 +48,8 @@ pub(in crate::kustomize) fn written<'n>(node: &'n Node, sources: &'n Sources) ->
 /// the patch has becomes a text.
 pub(in crate::kustomize) fn is_quoted(node: &Node, sources: &Sources) -> bool {
     let Kind::String(text) = &node.kind else { return false };
-    sources.text(node.place).starts_with(['"', '\'', '|', '>']) || !yaml::is_text(text)
+    let is_written_in_quotes = || sources.text(node.place).starts_with(['"', '\'', '|', '>']);
+    is_written_in_quotes() || fold::header(node.place, sources).is_some() || !yaml::is_text(text)
 }
 
 /// The text of a scalar as it is written; empty for everything else.

@@ -5,9 +5,9 @@ mod json;
 mod lists;
 mod merge;
 
-use std::{borrow::Cow, collections::HashSet};
+use std::collections::HashSet;
 
-use self::json::Operation;
+use self::{inline::Inline, json::Operation};
 pub(super) use self::merge::{is_quoted, written};
 use super::{
     Id, Resource, Stop,
@@ -23,7 +23,7 @@ use crate::{
     node::{Kind, Node},
     repository::resolve,
     source::{Place, Sources},
-    yaml::{Document, Reading},
+    yaml::Reading,
 };
 
 /// A patch, read and ready.
@@ -85,8 +85,8 @@ impl Patch {
 
 /// A text of a patch: its documents, and itself.
 struct Text {
-    reading: Reading,
-    text: String,
+    inline: Inline,
+    whole: String,
     place: Place,
 }
 
@@ -103,7 +103,8 @@ fn file(builder: &mut Builder<'_>, folder: &str, line: &Node) -> Result<Text, St
     let read = if let Some(fault) = &file.fault {
         Err(Stop::Fails(Box::new(fault.clone())))
     } else if let (Some(reading), Some(text)) = (&file.yaml, repository.text(&target)) {
-        Ok(Text { reading: reading.clone(), text: text.to_owned(), place: line.place })
+        let inline = Inline { reading: reading.clone(), first_for_kubectl: kubectl::first(reading) };
+        Ok(Text { inline, whole: text.to_owned(), place: line.place })
     } else {
         Err(refused(format!("the patch `{path}`, which is not read as YAML"), line.place))
     };
@@ -114,11 +115,11 @@ fn file(builder: &mut Builder<'_>, folder: &str, line: &Node) -> Result<Text, St
 /// What a line of `patchesStrategicMerge` is: patches themselves, or the file of some.
 fn merge_documents(builder: &mut Builder<'_>, folder: &str, line: &Node) -> Result<Vec<Node>, Stop> {
     let text = line.as_str().unwrap_or_default();
-    let reading = inline::read(&builder.repository.sources, line, text);
-    if let Ok(documents) = objects(&reading) {
+    let inline = inline::read(&builder.repository.sources, line, text);
+    if let Ok(documents) = objects(&inline.reading) {
         return Ok(documents);
     }
-    objects(&file(builder, folder, line)?.reading)
+    objects(&file(builder, folder, line)?.inline.reading)
 }
 
 fn objects(reading: &Reading) -> Result<Vec<Node>, Stop> {
@@ -142,8 +143,8 @@ fn text(builder: &mut Builder<'_>, folder: &str, entry: &Node, trim: bool) -> Re
         (Some(scalar), None) => {
             let text = scalar.as_str().unwrap_or_default();
             let text = if trim { text.trim() } else { text };
-            let reading = inline::read(&builder.repository.sources, scalar, text);
-            Ok(Text { reading, text: text.to_owned(), place: scalar.place })
+            let inline = inline::read(&builder.repository.sources, scalar, text);
+            Ok(Text { inline, whole: text.to_owned(), place: scalar.place })
         }
     }
 }
@@ -151,11 +152,11 @@ fn text(builder: &mut Builder<'_>, folder: &str, entry: &Node, trim: bool) -> Re
 /// An entry of `patches`.
 fn patch(builder: &mut Builder<'_>, folder: &str, entry: &Node) -> Result<Patch, Stop> {
     let text = text(builder, folder, entry, true)?;
-    let content = match (objects(&text.reading), operations(&text, &builder.repository.sources)) {
+    let content = match (objects(&text.inline.reading), operations(&text, &builder.repository.sources)) {
         (Ok(documents), _) => Content::Merge(documents),
         (Err(_), Ok(operations)) => Content::Json(operations),
         (Err(stop), Err(json)) => {
-            let is_list = text.reading.documents.first().is_some_and(|first| matches!(first.root.kind, Kind::List(_)));
+            let is_list = text.inline.reading.documents.first().is_some_and(|first| matches!(first.root.kind, Kind::List(_)));
             return Err(if is_list { json } else { stop });
         }
     };
@@ -168,7 +169,9 @@ fn patch(builder: &mut Builder<'_>, folder: &str, entry: &Node) -> Result<Patch,
         if documents.len() > 1 {
             return Err(fails("a patch of several objects has a `target`, which only one may have", text.place));
         }
-        documents.iter_mut().for_each(|document| write_out_metadata(document, &builder.repository.sources));
+        for document in documents {
+            write_out_metadata(document, &builder.repository.sources);
+        }
     }
     Ok(patch)
 }
@@ -197,20 +200,28 @@ fn json_patch(builder: &mut Builder<'_>, folder: &str, entry: &Node) -> Result<P
 /// The steps of a JSON patch. A text that begins with `[` is JSON to kustomize, any other YAML as kubectl reads it.
 fn operations(text: &Text, sources: &Sources) -> Result<Vec<Operation>, Stop> {
     let no_steps = |place: Place| fails("a JSON patch is a list of steps", place);
-    if text.text.starts_with('[') && serde_json::from_str::<serde::de::IgnoredAny>(&text.text).is_err() {
+    let is_json = text.whole.starts_with('[');
+    if is_json && serde_json::from_str::<serde::de::IgnoredAny>(&text.whole).is_err() {
         return Err(fails("a patch that begins with `[` must be JSON", text.place));
     }
-    if let Some(fault) = text.reading.diagnostics.first() {
+    let reading = &text.inline.reading;
+    if let Some(fault) = reading.diagnostics.first() {
         return Err(Stop::Fails(Box::new(fault.clone())));
     }
-    let Some(Document { root, ambiguous }) = text.reading.documents.first() else { return Ok(Vec::new()) };
-    let root = if text.text.starts_with('[') { Cow::Borrowed(root) } else { kubectl::reading(root, ambiguous) };
+    let first = if is_json {
+        reading.documents.first().map(|document| &document.root)
+    } else {
+        text.inline.first_for_kubectl.as_ref()
+    };
+    let Some(root) = first else { return Ok(Vec::new()) };
     let Kind::List(items) = &root.kind else { return Err(no_steps(root.place)) };
     let mut steps = items.clone();
     if let Some(step) = steps.iter().find(|step| !matches!(step.kind, Kind::Map(_) | Kind::Null)) {
         return Err(no_steps(step.place));
     }
-    steps.iter_mut().for_each(|step| fold::forget(step, sources));
+    for step in &mut steps {
+        fold::forget(step, sources);
+    }
     Ok(steps.iter().map(Operation::read).collect())
 }
 

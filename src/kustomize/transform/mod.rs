@@ -10,7 +10,11 @@ use super::{
     Resource, Stop, edit, fails,
     field_specs::{FieldSpec, Make},
 };
-use crate::node::{Kind, Node};
+use crate::{
+    node::{Kind, Node},
+    source::Place,
+    yaml,
+};
 
 /// Sets the keys of a map of texts in every map that the fields name.
 pub(super) fn set_texts(resources: &mut [Resource], pairs: &Node, fields: &[FieldSpec]) -> Result<(), Stop> {
@@ -30,8 +34,18 @@ fn set_pairs(map: &mut Node, pairs: &Node) -> Result<(), Stop> {
         _ => return Err(fails("labels or annotations are to be set in something that is no map", map.place)),
     }
     for pair in pairs.entries() {
+        check_key(&pair.key, pair.key_place)?;
         let text = pair.value.as_str().unwrap_or_default();
         map.set(&pair.key, pair.key_place, edit::string(text, pair.value.place));
     }
     Ok(())
+}
+
+/// kustomize writes the keys it sets without quotes: what is no text then fails the build.
+pub(super) fn check_key(key: &str, place: Place) -> Result<(), Stop> {
+    if key != "<<" && yaml::is_text(key) {
+        return Ok(());
+    }
+    let message = format!("kustomize sets the key `{key}` without quotes, and then it is no text");
+    Err(fails(message, place))
 }

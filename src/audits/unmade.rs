@@ -1,0 +1,300 @@
+//! A Secret, a ConfigMap or a key that is used is made by somebody.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    claims::helm::Release,
+    code,
+    diagnostic::{Diagnostic, nearest},
+    flux::{Cluster, Outcome, Unit},
+    knowledge,
+    node::{Kind as NodeKind, Node},
+    source::Place,
+    supply::{Keys, Kind, Makers, Stored, Use, makers, mentioned, uses},
+    survey::Survey,
+};
+
+/// At most so many users of what is missing are shown.
+const SHOWN: usize = 4;
+
+/// What is missing, and everybody who uses it.
+#[derive(Default)]
+struct Missing<'s> {
+    uses: Vec<&'s Use>,
+    clusters: BTreeSet<usize>,
+}
+
+/// Every sure use against everybody who makes such things.
+pub fn audit(survey: &Survey, found: &mut Vec<Diagnostic>) {
+    let worlds: Vec<Option<(Makers, Vec<Use>)>> = survey
+        .clusters
+        .iter()
+        .enumerate()
+        .map(|(at, cluster)| is_complete(cluster).then(|| (makers(survey, at), uses(survey, at))))
+        .collect();
+    let known = || worlds.iter().enumerate().filter_map(|(at, world)| Some((at, world.as_ref()?)));
+    let mut missing: BTreeMap<&Stored, Missing<'_>> = BTreeMap::new();
+    let mut keys: BTreeMap<(&Stored, &str), Missing<'_>> = BTreeMap::new();
+    for (at, (makers, uses)) in known() {
+        let doubts = Doubts::of(survey, at);
+        for one in uses {
+            let entry = if !makers.has(&one.stored) {
+                if doubts.about(one) {
+                    continue;
+                }
+                missing.entry(&one.stored).or_default()
+            } else if let Some(key) = lacking(makers, one) {
+                keys.entry((&one.stored, key)).or_default()
+            } else {
+                continue;
+            };
+            entry.clusters.insert(at);
+            if entry.uses.iter().all(|known| known.place != one.place) {
+                entry.uses.push(one);
+            }
+        }
+    }
+    let names: BTreeSet<&str> = missing.keys().map(|stored| stored.name.as_str()).collect();
+    let places: BTreeSet<Place> = known().flat_map(|(_, (_, uses))| uses).map(|one| one.place).collect();
+    let mentioned = mentioned(survey, &names, &places);
+    missing.retain(|stored, _| !mentioned.contains(stored.name.as_str()));
+    let makers_in = |at: usize| worlds[at].as_ref().map(|(makers, _)| makers).expect("it is the world of a finding");
+    for (stored, one) in &missing {
+        found.push(unmade(survey, stored, one, &makers_in));
+    }
+    for ((stored, key), one) in &keys {
+        found.push(without_key(survey, stored, key, one, &makers_in));
+    }
+}
+
+/// Whether everything that Flux applies is known.
+fn is_complete(cluster: &Cluster) -> bool {
+    cluster.units.iter().all(|unit| match unit.outcome {
+        Outcome::Objects(_) => true,
+        Outcome::Elsewhere => is_foreign(cluster, unit),
+        Outcome::Stopped(_) | Outcome::NoPath => false,
+    })
+}
+
+/// Whether a unit's source is somebody else's repository, which knows nothing of this one's namespaces.
+fn is_foreign(cluster: &Cluster, unit: &Unit) -> bool {
+    let owner_of = |unit: &Unit| {
+        let source = unit.spec.source.as_ref()?;
+        let mut objects = cluster.units.iter().flat_map(Unit::objects);
+        let object = objects.find(|object| {
+            object.id.kind == source.kind
+                && object.id.name == source.name
+                && object.id.namespace.as_deref() == Some(&source.namespace)
+        })?;
+        owner(object.node.at(["spec", "url"])?.as_str()?)
+    };
+    let own = cluster.units.iter().filter(|unit| matches!(unit.outcome, Outcome::Objects(_))).find_map(owner_of);
+    matches!((own, owner_of(unit)), (Some(own), Some(other)) if own != other)
+}
+
+/// Whose repository an address is of: `github.com/example` of `ssh://git@github.com/example/home`.
+fn owner(url: &str) -> Option<String> {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let rest = rest.split_once('@').map_or(rest, |(_, rest)| rest).replace(':', "/");
+    let mut parts = rest.split('/');
+    Some(format!("{}/{}", parts.next()?, parts.next()?).to_lowercase())
+}
+
+/// The key that is used, and that none of the makers writes.
+fn lacking<'u>(makers: &Makers, one: &'u Use) -> Option<&'u str> {
+    let (key, _) = one.key.as_ref()?;
+    let all = makers.of(&one.stored);
+    let lacks = |maker: &crate::supply::Maker| matches!(&maker.keys, Keys::Known(keys) if !keys.contains(key));
+    (!all.is_empty() && all.iter().all(lacks)).then_some(key.as_str())
+}
+
+/// Who may make a Secret or ConfigMap that no manifest shows.
+struct Doubts<'s> {
+    survey: &'s Survey,
+    cluster: usize,
+    /// Custom resources whose operator may make Secrets under their name: a database and its password.
+    operated: BTreeMap<&'s str, Vec<&'s str>>,
+    /// Indices of the releases in a namespace.
+    releases: BTreeMap<&'s str, Vec<usize>>,
+    unnamed: bool,
+}
+
+impl<'s> Doubts<'s> {
+    fn of(survey: &'s Survey, cluster: usize) -> Self {
+        let mut operated: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for object in survey.clusters[cluster].units.iter().flat_map(Unit::objects) {
+            if !makes_no_secrets(&object.id.group) {
+                let home = object.id.namespace.as_deref().unwrap_or_default();
+                operated.entry(home).or_default().push(&object.id.name);
+            }
+        }
+        let mut releases: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        for (at, release) in survey.releases.iter().enumerate().filter(|(_, release)| release.cluster == cluster) {
+            releases.entry(&release.target_namespace).or_default().push(at);
+        }
+        let keeps = |kind: &str| kind.contains("secret") || kind.contains("config_map") || kind.contains("manifest");
+        let unnamed = survey.terraform.unnamed.iter().any(|resource| keeps(&resource.kind));
+        Doubts { survey, cluster, operated, releases, unnamed }
+    }
+
+    fn about(&self, one: &Use) -> bool {
+        let Stored { kind, namespace, name } = &one.stored;
+        // The distribution and its own parts keep theirs there.
+        let is_given = name == "kube-root-ca.crt" || namespace == "kube-system" && *kind == Kind::ConfigMap;
+        let by_operator = [namespace.as_str(), ""]
+            .iter()
+            .filter_map(|home| self.operated.get(home))
+            .flatten()
+            .any(|owner| owner.len() > 2 && name.contains(owner));
+        let releases = self.releases.get(namespace.as_str()).into_iter().flatten();
+        is_given
+            || self.unnamed
+            || by_operator
+            || releases.into_iter().any(|at| may_make(&self.survey.releases[*at], one, one.release == Some(*at)))
+    }
+}
+
+/// Groups whose objects make no Secrets, or only those that are read off them.
+fn makes_no_secrets(group: &str) -> bool {
+    knowledge::is_built_in_group(group)
+        || knowledge::is_flux_group(group)
+        || matches!(
+            group,
+            "cert-manager.io"
+                | "external-secrets.io"
+                | "generators.external-secrets.io"
+                | "bitnami.com"
+                | "metallb.io"
+                | "monitoring.coreos.com"
+                | "volsync.backube"
+                | "gateway.networking.k8s.io"
+                | "snapshot.storage.k8s.io"
+                | "traefik.io"
+                | "externaldns.k8s.io"
+                | "cilium.io"
+                | "k8s.cni.cncf.io"
+                | "grafana.integreatly.org"
+                | "keda.sh"
+                | "barmancloud.cnpg.io"
+                | "apiextensions.k8s.io"
+        )
+}
+
+/// Whether the chart of a release may make it. What its own values call existing it does not, unless a part of it does.
+fn may_make(release: &Release, one: &Use, is_own: bool) -> bool {
+    let name = &one.stored.name;
+    if is_own && one.is_existing {
+        let Some(rest) = name.strip_prefix(release.name.as_str()) else { return false };
+        let rest = rest.trim_start_matches('-');
+        let parts = release.values.entries().iter().map(|entry| entry.key.as_str());
+        let known = ["postgresql", "redis", "mysql", "mariadb", "mongodb", "minio", "rabbitmq", "valkey"];
+        return rest.is_empty() || parts.chain(known).any(|part| rest.starts_with(part));
+    }
+    if release.chart.as_ref().is_some_and(|chart| chart.name == "app-template") && release.has_all_values {
+        // It makes what its values write, under the release's name, and nothing else.
+        let key = if one.stored.kind == Kind::Secret { "secrets" } else { "configMaps" };
+        let writes = release.values.get(key).is_some_and(|made| !made.entries().is_empty());
+        return (writes || release.values.get("rawResources").is_some()) && begins_with(name, &release.name);
+    }
+    let mut names = vec![release.name.as_str()];
+    names.extend(release.chart.as_ref().map(|chart| chart.name.as_str()));
+    for key in ["fullnameOverride", "nameOverride"] {
+        names.extend(overrides(&release.values, key));
+    }
+    names.into_iter().any(|own| begins_with(name, own))
+}
+
+/// Whether a name has the same first word as another, dashes aside: `argocd-secret` and `argo-cd`.
+fn begins_with(name: &str, other: &str) -> bool {
+    let word = |text: &str| text.split('-').next().unwrap_or_default().to_owned();
+    let plain = |text: &str| text.replace('-', "");
+    !other.is_empty() && (word(name) == word(other) || plain(name).starts_with(&plain(other)))
+}
+
+/// Every text under such a key, at any depth.
+fn overrides<'v>(values: &'v Node, key: &str) -> Vec<&'v str> {
+    let mut found = Vec::new();
+    let mut open = vec![values];
+    while let Some(node) = open.pop() {
+        for entry in node.entries() {
+            match &entry.value.kind {
+                NodeKind::String(text) if entry.key == key => found.push(text.as_str()),
+                NodeKind::Map(_) => open.push(&entry.value),
+                _ => {}
+            }
+        }
+    }
+    found
+}
+
+fn unmade<'m>(survey: &Survey, stored: &Stored, missing: &Missing<'_>, makers: &impl Fn(usize) -> &'m Makers) -> Diagnostic {
+    let Stored { kind, namespace, name } = stored;
+    let (code, word) = match kind {
+        Kind::Secret => (code!("secret-unmade"), "Secret"),
+        Kind::ConfigMap => (code!("configmap-unmade"), "ConfigMap"),
+    };
+    let message = format!("nobody makes the {word} `{namespace}/{name}`{}", within(survey, missing));
+    let finding = shown(Diagnostic::new(code, message), missing, |one| one.place);
+    let at = *missing.clusters.first().expect("it is missing somewhere");
+    let makers = makers(at);
+    let finding = finding.severity(crate::diagnostic::Severity::Warning).about(stored.to_string());
+    if let Some(near) = nearest(name, makers.names(*kind, namespace)) {
+        return finding.help(format!("did you mean `{near}`?"));
+    }
+    match makers.elsewhere(stored) {
+        Some(other) => finding
+            .note(format!("there is one of that name in the namespace `{}`; what uses it sees only those of its own", other.namespace))
+            .help(format!("make it in `{namespace}` too")),
+        None => finding
+            .note("what uses it does not start in a cluster that begins from nothing")
+            .help(format!("add it to a unit; if it is made elsewhere, say by whom in gitopsc.toml: `[owners.NAME]`, `owns = [\"{stored}\"]`")),
+    }
+}
+
+fn without_key<'m>(
+    survey: &Survey,
+    stored: &Stored,
+    key: &str,
+    missing: &Missing<'_>,
+    makers: &impl Fn(usize) -> &'m Makers,
+) -> Diagnostic {
+    let message = format!("the {} `{}/{}` has no key `{key}`{}", stored.kind.name(), stored.namespace, stored.name, within(survey, missing));
+    let finding = Diagnostic::new(code!("key-unmade"), message);
+    let mut finding = shown(finding, missing, |one| one.key.as_ref().map_or(one.place, |(_, place)| *place));
+    let at = *missing.clusters.first().expect("it is missing somewhere");
+    let mut known = BTreeSet::new();
+    for maker in makers(at).of(stored) {
+        finding = finding.at(maker.place, format!("made by {}", maker.who));
+        if let Keys::Known(keys) = &maker.keys {
+            known.extend(keys.iter().map(String::as_str));
+        }
+    }
+    let finding = finding.about(stored.to_string());
+    match nearest(key, known.iter().copied()) {
+        Some(near) => finding.help(format!("did you mean `{near}`?")),
+        None => {
+            let known: Vec<String> = known.iter().map(|key| format!("`{key}`")).collect();
+            finding.help(format!("it has {}", known.join(", ")))
+        }
+    }
+}
+
+/// Which of several clusters it is about.
+fn within(survey: &Survey, missing: &Missing<'_>) -> String {
+    if missing.clusters.len() == survey.clusters.len() {
+        return String::new();
+    }
+    let names: Vec<String> = missing.clusters.iter().map(|at| format!("`{}`", survey.clusters[*at].name)).collect();
+    format!(" in the cluster {}", names.join(", "))
+}
+
+/// The users of what is missing, the first few of them.
+fn shown(mut finding: Diagnostic, missing: &Missing<'_>, place: impl Fn(&Use) -> Place) -> Diagnostic {
+    for one in missing.uses.iter().take(SHOWN) {
+        finding = finding.at(place(one), format!("used by {}", one.who));
+    }
+    match missing.uses.len().saturating_sub(SHOWN) {
+        0 => finding,
+        more => finding.note(format!("and used in {more} more places")),
+    }
+}
