@@ -10,6 +10,7 @@ mod conflicts;
 mod graph;
 mod render;
 mod seal;
+mod surveyed;
 mod talos;
 mod why;
 
@@ -64,9 +65,9 @@ pub fn run(arguments: &Arguments, world: &dyn World, around: &Surroundings<'_>) 
         Command::Build(wanted) => build::build(arguments, wanted, world, around),
         Command::Check(wanted) => check::check(arguments, wanted, world, around),
         Command::Conflicts { survey } => conflicts::conflicts(arguments, survey, world),
-        Command::Why { what, survey } => why::why(what, survey, world),
+        Command::Why { what, survey } => why::why(arguments, what, survey, world),
         Command::Graph(wanted) => graph::graph(arguments, wanted, world),
-        Command::Bootstrap { survey } => bootstrap::bootstrap(survey, world),
+        Command::Bootstrap { survey } => bootstrap::bootstrap(arguments, survey, world),
         Command::Render(wanted) => render::render(arguments, wanted, world, around),
         Command::Seal(wanted) => seal::seal(arguments, wanted, world, around),
         Command::Cert { what } => cert::cert(arguments, what, world, around),

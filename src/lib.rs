@@ -1,4 +1,5 @@
-//! gitopsc compiles one inventory into a whole GitOps repository, and proves it sound before it is committed.
+//! gitopsc compiles one inventory into a whole GitOps repository, and proves it sound before it is committed; it checks
+//! repositories that were written by hand as well.
 //!
 //! The steps, each a function from values to values plus findings, are drawn in ARCHITECTURE.md.
 
@@ -18,6 +19,7 @@ pub mod emit;
 pub mod facets;
 pub mod facts;
 pub mod flux;
+pub mod hosts;
 pub mod inventory;
 pub mod knowledge;
 pub mod kubernetes;

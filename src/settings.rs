@@ -148,8 +148,8 @@ const INTRODUCTION: &str = "\
 Everything `gitopsc.toml` can say. It lies at the top of the repository; all of it is optional, and so is the file.
 Paths are seen from there. Unknown keys are errors, and what is wrong is left out, so that the rest still counts.
 
-An editor that knows TOML schemas (taplo, tombi) completes and checks all this once the first line names the schema,
-which `gitopsc schema --settings > gitopsc.schema.json` writes beside it:
+An editor that knows TOML schemas (taplo, tombi) completes and checks all this once the first line names the schema, as
+`gitopsc schema --settings` prints it:
 
 ```toml
 #:schema gitopsc.schema.json

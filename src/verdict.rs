@@ -244,7 +244,7 @@ impl Case<'_> {
         let object = crate::claims::shown(self.object);
         let fitting: Vec<_> = settings.handover.iter().filter(|handover| fits(&handover.on, &object)).collect();
         let is_said = |claim: &&Claim| {
-            let tool = claim.tool.name();
+            let tool = called(claim);
             match claim.role {
                 Role::Bootstrap => fitting.iter().any(|handover| handover.from == tool || handover.to == tool),
                 _ => fitting.iter().any(|handover| handover.to == tool),
@@ -252,6 +252,11 @@ impl Case<'_> {
         };
         !fitting.is_empty() && self.claims.iter().all(is_said)
     }
+}
+
+/// What settings call the tool of a claim.
+fn called(claim: &Claim) -> &str {
+    if claim.tool == Tool::Declared { &claim.unit } else { claim.tool.name() }
 }
 
 /// What is lost with an object of this kind, beyond itself.

@@ -86,10 +86,14 @@ fn candidates(survey: &Survey) -> BTreeMap<&str, String> {
             continue;
         }
         let folder = parent(path);
-        let list = lists.entry(folder).or_insert_with(|| loaded_list(survey, folder));
+        let list = lists.entry(folder).or_insert_with(|| {
+            loaded_list(survey, folder).filter(|list| !half_read.contains(list.as_str()))
+        });
         let name = path.rsplit('/').next().unwrap_or(path);
-        let is_off = |list: &String| is_crossed_out(repository.text(list).unwrap_or_default(), name);
-        if let Some(list) = list.as_ref().filter(|list| !is_off(list) && !half_read.contains(list.as_str())) {
+        // A hidden file is the input of some tool.
+        let is_off =
+            |list: &String| name.starts_with('.') || is_crossed_out(repository.text(list).unwrap_or_default(), name);
+        if let Some(list) = list.as_ref().filter(|list| !is_off(list)) {
             candidates.insert(path, list.clone());
         }
     }

@@ -244,9 +244,9 @@ fn missing(survey: &Survey, at: usize, found: &mut Vec<Diagnostic>) {
             finding = finding.at(reason.place, format!("`{}`: {}", cluster.units[edge.from].name, reason.text));
         }
         let note = if is_hard {
-            "from nothing, they fail until it is there, and Flux tries again only after `retryInterval`"
+            "from nothing, what needs it fails until it is there, and Flux tries again only after `retryInterval`"
         } else {
-            "from nothing, they do not become ready until it is"
+            "from nothing, what needs it does not become ready until it is"
         };
         let severity = if is_hard { Severity::Warning } else { Severity::Note };
         found.push(

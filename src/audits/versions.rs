@@ -319,3 +319,102 @@ fn terraform(survey: &Survey, said: &mut Vec<Said>) {
         said.push(Said { of, pin: Pin { version, place: setting.place }, path, is_prose: false });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{survey, world::MemWorld};
+
+    fn reports(files: &[(&str, &str)]) -> Vec<String> {
+        let survey = survey::survey(&MemWorld::new(files.iter().copied()), &survey::Options::default()).unwrap();
+        let mut found = Vec::new();
+        audit(&survey, &mut found);
+        let at = |finding: &Diagnostic| {
+            let place = finding.labels[0].place;
+            format!("{}:{}", survey.repository.path(place), survey.repository.sources.position(place).line)
+        };
+        found.iter().map(|it| format!("{} {}: {}", at(it), it.severity.name(), it.message)).collect()
+    }
+
+    const NONE: [String; 0] = [];
+    const CONFIGURATION: &str = "machine:\n  install:\n    image: factory.talos.dev/metal-installer/abc:v1.11.2\n";
+
+    #[test]
+    fn whole_versions_are_read_and_ranges_are_not() {
+        for (text, shown) in [
+            ("v1.2.3", Some("1.2.3")),
+            ("1.2.3-rc.1", Some("1.2.3-rc.1")),
+            ("1.2.3+build", Some("1.2.3")),
+            ("1.2", None),
+            ("1.2.x", None),
+            ("~1.2.3", None),
+            ("1.2.3 - 2", None),
+            ("", None),
+        ] {
+            assert_eq!(Version::read(text).map(|version| version.to_string()).as_deref(), shown, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_default_in_terraform_disagrees_unless_something_else_sets_it() {
+        let default = "variable \"talos_version\" {\n  default = \"v1.9.1\"\n}\n";
+        let found = reports(&[("talos/node.yaml", CONFIGURATION), ("terraform/variables.tf", default)]);
+        assert_eq!(found, ["terraform/variables.tf:2 warning: Talos is `1.9.1` here and `1.11.2` elsewhere"]);
+        let given = ("terraform/terraform.tfvars", "talos_version = \"v1.11.2\"\n");
+        assert_eq!(reports(&[("talos/node.yaml", CONFIGURATION), ("terraform/variables.tf", default), given]), NONE);
+    }
+
+    #[test]
+    fn tools_of_pipelines_patterns_and_other_clusters_are_left_alone() {
+        let other = CONFIGURATION.replace("1.11.2", "1.12.0");
+        for (path, text) in [
+            (".github/workflows/lint.yaml", "env:\n  TALOS_VERSION: v1.9.1\n"),
+            ("test/talos/node.yaml", other.as_str()),
+            ("talos/other.yaml.j2", "image: ghcr.io/siderolabs/installer:{{ version }}\n"),
+            ("talos/job.yaml", "image: ghcr.io/siderolabs/talosctl:v1.9.1\n"),
+            ("talos/b.yaml", "a: b # talosVersion: v1.9.1\n# talosVersion: v1.9.1\n"),
+            ("docs/archive/upgrade.md", "talosctl upgrade --image ghcr.io/siderolabs/installer:v1.9.1\n"),
+        ] {
+            assert_eq!(reports(&[("talos/node.yaml", CONFIGURATION), (path, text)]), NONE, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_document_with_an_older_version_is_a_note() {
+        let text = "Then:\n\ntalosctl upgrade --image ghcr.io/siderolabs/installer:v1.9.1\n";
+        assert_eq!(
+            reports(&[("talos/node.yaml", CONFIGURATION), ("README.md", text)]),
+            ["README.md:3 note: the document is about Talos `1.9.1`, the cluster has `1.11.2`"]
+        );
+    }
+
+    #[test]
+    fn helmfile_installs_the_version_that_flux_keeps() {
+        const UNIT: &str = "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata:\n  name: apps\n  namespace: flux-system\nspec:\n  interval: 1h\n  path: ./apps\n  prune: true\n  sourceRef:\n    kind: GitRepository\n    name: flux-system\n";
+        let release = |version: &str| {
+            format!("apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata:\n  name: cilium\n  namespace: kube-system\nspec:\n  interval: 1h\n  chart:\n    spec:\n      chart: cilium\n      version: {version}\n      sourceRef:\n        kind: HelmRepository\n        name: cilium\n        namespace: kube-system\n")
+        };
+        let helmfile = "releases:\n  - name: cilium\n    namespace: kube-system\n    chart: cilium/cilium\n    version: 1.18.2\n";
+        for (version, messages) in [
+            ("v1.18.2", vec![]),
+            ("1.x", vec![]),
+            ("1.18.4", vec!["bootstrap/helmfile.yaml:5 warning: `helm:kube-system/cilium` is installed in version `1.18.2`, and kept in `1.18.4`"]),
+        ] {
+            let release = release(version);
+            let files = [("cluster.yaml", UNIT), ("apps/cilium.yaml", release.as_str()), ("bootstrap/helmfile.yaml", helmfile)];
+            assert_eq!(reports(&files), messages, "{version}");
+        }
+    }
+
+    #[test]
+    fn terraform_installs_the_flux_that_lies_there() {
+        let terraform = "resource \"flux_bootstrap_git\" \"this\" {\n  path    = \"k8s\"\n  version = \"v2.7.3\"\n}\n";
+        let components = |version: &str| format!("---\n# Flux Version: {version}\napiVersion: v1\nkind: Namespace\nmetadata:\n  name: flux-system\n");
+        let path = "k8s/flux-system/gotk-components.yaml";
+        assert_eq!(reports(&[("main.tf", terraform), (path, &components("v2.7.3"))]), NONE);
+        assert_eq!(
+            reports(&[("main.tf", terraform), (path, &components("v2.5.1"))]),
+            ["main.tf:3 warning: Terraform installs Flux `2.7.3`, and `k8s/flux-system/gotk-components.yaml` is of `2.5.1`"]
+        );
+    }
+}

@@ -12,6 +12,8 @@ pub mod talos;
 pub mod terraform;
 
 use self::{helm::Release, talos::Talos};
+pub use embedded::documents;
+
 use crate::{claim::ObjectId, flux::Cluster, kubernetes::Schemas, node::Node, repository::Repository, source::Place};
 
 /// The claims of every tool but Terraform, in a fixed order.

@@ -66,6 +66,8 @@ pub struct Talos {
     pub proxy_is_off: bool,
     /// Whether another network than flannel is asked for.
     pub flannel_is_off: bool,
+    /// Where no network at all is asked for, so that somebody else has to bring one.
+    pub no_network: Option<Place>,
     /// Where pods may use the Talos API, which brings a CustomResourceDefinition.
     pub talos_access: Option<Place>,
     /// Manifests in machine configurations.
@@ -231,6 +233,9 @@ impl Talos {
             }
             ["cluster", "network", "cni", "name"] => {
                 self.flannel_is_off |= value != "flannel";
+                if value == "none" {
+                    self.no_network.get_or_insert(place);
+                }
                 self.show(4, place);
             }
             ["cluster", "controlPlane", "endpoint"] => self.show(3, place),
@@ -288,6 +293,9 @@ impl Talos {
         self.show(3, named);
         if let Some(cni) = document.at(["cniConfig", "name"]) {
             self.flannel_is_off |= cni.as_str() != Some("flannel");
+            if cni.as_str() == Some("none") {
+                self.no_network.get_or_insert(cni.place);
+            }
             self.show(4, cni.place);
         }
         let nodes = document.get("nodes").map(Node::items).unwrap_or_default();

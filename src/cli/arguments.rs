@@ -9,7 +9,7 @@ const GLOBAL: &str = "Options of every command";
 /// What the inventory is called unless somebody names it.
 pub const DEFAULT_INVENTORY: &str = "inventory.toml";
 
-/// Compile one inventory into a GitOps repository, or check any repository that was written by hand
+/// Compile one inventory into a whole GitOps repository, or check one that was written by hand
 #[derive(Debug, Parser)]
 #[command(
     name = "gitopsc",
@@ -180,7 +180,7 @@ pub struct Survey {
     /// Call `helm template` on charts that lie in the repository
     #[arg(long)]
     pub helm: bool,
-    /// Call `kubectl kustomize` for what is not built here
+    /// Call `kubectl kustomize` for what is not built here, such as remote resources; it may use the network
     #[arg(long)]
     pub fallback: bool,
 }

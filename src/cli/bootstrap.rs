@@ -2,25 +2,35 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Answer, arguments, check::asked};
+use super::{
+    Answer, Arguments, arguments,
+    surveyed::{Surveyed, surveyed},
+};
 use crate::{
     claims::{Tool, shown},
     flux::Cluster,
-    source::Place,
-    startup::simulate::{Play, simulate},
-    survey::{Survey, survey},
+    startup::{
+        network,
+        simulate::{Play, simulate},
+    },
     world::{Error, World},
 };
 
 /// Plays it for every cluster.
-pub fn bootstrap(flags: &arguments::Survey, world: &dyn World) -> Result<Answer, Error> {
-    let survey = survey(world, &asked(flags))?;
+pub fn bootstrap(arguments: &Arguments, flags: &arguments::Survey, world: &dyn World) -> Result<Answer, Error> {
+    let surveyed = match surveyed(arguments, flags, world)? {
+        Ok(surveyed) => surveyed,
+        Err(refusal) => return Ok(refusal),
+    };
+    let survey = &surveyed.survey;
     let mut stdout = String::new();
     let mut hangs = false;
     for (at, cluster) in survey.clusters.iter().enumerate() {
         let play = simulate(cluster, &survey.graphs[at], &survey.deadlocks[at]);
         hangs |= play.stuck.iter().any(|stuck| stuck.is_cause);
-        stdout += &told(&survey, at, cluster, &play);
+        hangs |= network::late(&survey.repository, &survey.talos, &survey.claims, &survey.releases)
+            .is_some_and(|late| late.release.cluster == at);
+        stdout += &told(&surveyed, at, cluster, &play);
     }
     if survey.clusters.is_empty() {
         stdout += "no cluster is kept from this repository by Flux\n";
@@ -28,7 +38,8 @@ pub fn bootstrap(flags: &arguments::Survey, world: &dyn World) -> Result<Answer,
     Ok(Answer { stdout, exit: u8::from(hangs), ..Answer::default() })
 }
 
-fn told(survey: &Survey, at: usize, cluster: &Cluster, play: &Play) -> String {
+fn told(surveyed: &Surveyed, at: usize, cluster: &Cluster, play: &Play) -> String {
+    let survey = &surveyed.survey;
     let mut text = format!("{}\n", cluster.name);
     let mut stage = 0;
     for (tool, title) in [
@@ -51,6 +62,17 @@ fn told(survey: &Survey, at: usize, cluster: &Cluster, play: &Play) -> String {
             text += &listed(&objects.into_iter().collect::<Vec<_>>());
         }
     }
+    let late = network::late(&survey.repository, &survey.talos, &survey.claims, &survey.releases);
+    if let Some(late) = late.filter(|late| late.release.cluster == at) {
+        return text
+            + &format!(
+                "  hangs before Flux runs: its pods need a network, and only Flux brings one\n    ! `{}` installs `{}`\n        {}\n    ! the nodes install none\n        {}\n\n",
+                cluster.units[late.release.unit].name,
+                late.release.name,
+                surveyed.at(late.release.place),
+                surveyed.at(late.none)
+            );
+    }
     for round in &play.rounds {
         stage += 1;
         text += &format!("  {stage}. Flux\n");
@@ -68,7 +90,7 @@ fn told(survey: &Survey, at: usize, cluster: &Cluster, play: &Play) -> String {
             "    {mark} {}: {}\n        {}\n",
             cluster.units[stuck.unit].name,
             stuck.reason,
-            place(survey, stuck.place)
+            surveyed.at(stuck.place)
         );
     }
     text + "\n"
@@ -90,8 +112,4 @@ fn listed(names: &[String]) -> String {
         line += name;
     }
     if line.is_empty() { text } else { text + &format!("     {line}\n") }
-}
-
-fn place(survey: &Survey, place: Place) -> String {
-    format!("{}:{}", survey.repository.path(place), survey.repository.sources.position(place).line)
 }

@@ -3,7 +3,7 @@
 use super::{
     Answer, Arguments, Surroundings, answer,
     arguments::{self, Check, DEFAULT_INVENTORY},
-    composed, options, report,
+    composed, options,
 };
 use crate::{
     accept,
@@ -11,7 +11,8 @@ use crate::{
     compile::{Options, compile},
     diagnostic::Diagnostic,
     report as reports,
-    survey::{self, Survey, survey},
+    source::Sources,
+    survey::{self, NOTHING, Survey, survey},
     world::{Access, Error, World},
 };
 
@@ -28,14 +29,12 @@ pub fn check(
         return repository(arguments, wanted, world, around);
     }
     let mut compiled = compile(world, &Options { as_of: wanted.as_of, ..options(arguments, "out") })?;
-    if let Some(folder) = composed::folder(&compiled) {
-        composed::check(&mut compiled, &folder, world, &asked(&wanted.survey))?;
-    }
-    let mut answer = report(arguments, around, &compiled, &compiled.diagnostics);
-    if compiled.diagnostics.is_empty() && !arguments.quiet && !arguments.format.stdout {
-        answer.stderr.push_str("no problems\n");
-    }
-    Ok(answer)
+    let summary = match composed::folder(&compiled) {
+        Some(folder) => composed::check(&mut compiled, &folder, arguments, world, &asked(&wanted.survey))?,
+        None => None,
+    };
+    let found = std::mem::take(&mut compiled.diagnostics);
+    finish(arguments, wanted, world, around, &compiled.sources, found, summary.as_deref())
 }
 
 /// Judges a repository that was written by hand.
@@ -46,12 +45,25 @@ fn repository(
     around: &Surroundings<'_>,
 ) -> Result<Answer, Error> {
     let mut survey = survey(world, &asked(&wanted.survey))?;
-    let mut found = judged(&mut survey);
-    let sources = &survey.repository.sources;
+    let found = judged(&mut survey);
+    let summary = survey.summary();
+    finish(arguments, wanted, world, around, &survey.repository.sources, found, Some(&summary))
+}
+
+/// Leaves out what a baseline holds, and reports the rest.
+fn finish(
+    arguments: &Arguments,
+    wanted: &Check,
+    world: &dyn World,
+    around: &Surroundings<'_>,
+    sources: &Sources,
+    mut found: Vec<Diagnostic>,
+    summary: Option<&str>,
+) -> Result<Answer, Error> {
     if let Some(path) = &wanted.write_baseline {
         let text = accept::write_baseline(&reports::Report { sources, diagnostics: &found });
         world.save(path, text.as_bytes(), Access::Shared)?;
-        let stderr = format!("{} findings written to {path}\n", found.len());
+        let stderr = format!("{} written to {path}\n", counted(found.len()));
         return Ok(Answer { stderr, ..Answer::default() });
     }
     let mut gone = 0;
@@ -64,28 +76,43 @@ fn repository(
     if arguments.format.name == "github"
         && let Some(path) = (around.variable)("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty())
     {
-        summarise(world, &path, &survey, &found)?;
+        summarise(world, &path, sources, &found, summary)?;
     }
-    let mut answer = answer(arguments, around, &survey.repository.sources, &found);
+    let mut answer = answer(arguments, around, sources, &found);
     if !arguments.quiet && !arguments.format.stdout {
-        if found.is_empty() {
+        let is_nothing = summary.is_some_and(|summary| summary.starts_with(NOTHING));
+        if found.is_empty() && !is_nothing {
             answer.stderr.push_str("no problems\n");
         }
-        answer.stderr.push_str(&format!("{}\n", survey.summary()));
+        answer.stderr.extend(summary.map(|summary| format!("{summary}\n")));
         if gone > 0 {
-            answer.stderr.push_str(&format!("{gone} findings of the baseline are gone: write it anew\n"));
+            answer.stderr.push_str(&format!(
+                "{} of the baseline {} gone: write it anew\n",
+                counted(gone),
+                if gone == 1 { "is" } else { "are" }
+            ));
         }
     }
     Ok(answer)
 }
 
+fn counted(findings: usize) -> String {
+    format!("{findings} finding{}", if findings == 1 { "" } else { "s" })
+}
+
 /// Adds the findings to the summary of a GitHub job, after what is there.
-fn summarise(world: &dyn World, path: &str, survey: &Survey, found: &[Diagnostic]) -> Result<(), Error> {
+fn summarise(
+    world: &dyn World,
+    path: &str,
+    sources: &Sources,
+    found: &[Diagnostic],
+    summary: Option<&str>,
+) -> Result<(), Error> {
     let markdown = reports::FORMATS.iter().find(|format| format.name == "markdown").expect("there is such a format");
-    let report = reports::Report { sources: &survey.repository.sources, diagnostics: found };
+    let report = reports::Report { sources, diagnostics: found };
     let mut text = world.read(path)?.unwrap_or_default();
     text.extend(reports::render(*markdown, &report, false).into_bytes());
-    text.extend(format!("\n{}\n", survey.summary()).into_bytes());
+    text.extend(summary.map(|summary| format!("\n{summary}\n")).unwrap_or_default().into_bytes());
     world.save(path, &text, Access::Shared)
 }
 

@@ -4,11 +4,13 @@
 
 use std::collections::BTreeSet;
 
-use super::check::judged;
+use super::{Arguments, check::judged};
 use crate::{
     checks, code,
+    codes::Code,
     compile::{Compiled, Model},
     diagnostic::Diagnostic,
+    inventory,
     node::{Node, Part},
     report,
     repository::{Repository, is_below},
@@ -25,19 +27,86 @@ pub fn folder(compiled: &Compiled) -> Option<String> {
     matches!(model.inventory.repo.path.as_str(), "" | "." | "./").then(|| model.out.clone())
 }
 
-/// Adds what a survey of the repository finds besides.
-pub fn check(compiled: &mut Compiled, out: &str, world: &dyn World, asked: &Options) -> Result<(), Error> {
-    let (Some(model), Some(tree)) = (&compiled.model, &compiled.tree) else { return Ok(()) };
+/// What lies beside an inventory and is no part of its cluster: what it is compiled from, and what tests and examples are.
+const BESIDE: &[&str] = &["templates", "tests", "test", "testdata", "fixtures", "examples", "benches"];
+/// What compiling finds in its own objects, with their lines. The survey would find it once more.
+const COMPILED: &[Code] = &[
+    code!("address-malformed"),
+    code!("address-twice"),
+    code!("crd-same-unit"),
+    code!("cycle"),
+    code!("depends-unknown"),
+    code!("host-twice"),
+    code!("key-twice"),
+    code!("manifest-field-missing"),
+    code!("manifest-field-unknown"),
+    code!("manifest-kind-unknown"),
+    code!("manifest-type"),
+    code!("manifest-value"),
+    code!("name-unknown"),
+    code!("namespace-unset"),
+    code!("object-twice"),
+    code!("owned-twice"),
+    code!("release-twice"),
+    code!("secret-plaintext"),
+    code!("secret-unmade"),
+    code!("tofu-missing"),
+    code!("value-unknown"),
+];
+
+/// The repository as it will be.
+pub fn survey_of(
+    compiled: &Compiled,
+    out: &str,
+    arguments: &Arguments,
+    world: &dyn World,
+    asked: &Options,
+) -> Result<Option<Survey>, Error> {
+    let (Some(model), Some(tree)) = (&compiled.model, &compiled.tree) else { return Ok(None) };
     let over = tree.files().map(|(path, file)| (format!("{out}/{path}"), file.bytes.clone())).collect();
-    let repository = Repository::read_over(world, &over, &|path| is_below(path, out) || is_below(path, "templates"))?;
-    let options = Options { start: Some(format!("{out}/flux")), ..asked.clone() };
-    // Places of the inventory are not among the texts of the survey.
-    let settings = settings::Reading { root: None, ..settings::Reading::of_inventory(&model.inventory, &model.root) };
-    let mut survey = survey::with(world, repository, settings, &options, Vec::new())?;
+    let is_left_out = |path: &str| is_below(path, out) || BESIDE.iter().any(|folder| is_below(path, folder));
+    let repository = Repository::read_over(world, &over, &is_left_out)?;
+    let plans = plans(model, world)?;
+    let options = Options {
+        start: Some(format!("{out}/flux")),
+        terraform_plans: asked.terraform_plans.iter().cloned().chain(plans).collect(),
+        ..asked.clone()
+    };
+    // The same places, but in the text that the survey has.
+    let source = repository.file(&arguments.inventory).and_then(|file| file.source);
+    let root = source
+        .map(|source| inventory::read(source, &repository.sources.get(source).text, arguments.profile.as_deref()).root);
+    let settings = settings::Reading { root, ..settings::Reading::of_inventory(&model.inventory, &model.root) };
+    survey::with(world, repository, settings, &options, Vec::new()).map(Some)
+}
+
+/// The plans that the inventory names and that are there: they hold secrets, so most are only made where they are used.
+fn plans(model: &Model, world: &dyn World) -> Result<Vec<String>, Error> {
+    let mut plans = Vec::new();
+    for pattern in model.inventory.owners.values().flat_map(|owner| &owner.plans) {
+        let before = pattern.split('*').next().unwrap_or_default();
+        let folder = before.rsplit_once('/').map_or("", |(folder, _)| folder);
+        plans.extend(world.files(folder)?.into_iter().filter(|path| settings::fits(pattern, path)));
+    }
+    Ok(plans)
+}
+
+/// Adds what a survey of the repository finds besides.
+pub fn check(
+    compiled: &mut Compiled,
+    out: &str,
+    arguments: &Arguments,
+    world: &dyn World,
+    asked: &Options,
+) -> Result<Option<String>, Error> {
+    let Some(mut survey) = survey_of(compiled, out, arguments, world, asked)? else { return Ok(None) };
+    let Some(model) = &compiled.model else { return Ok(None) };
     let found = judged(&mut survey);
     let origins = Origins { model, survey: &survey, out };
-    let found: Vec<Finding> = found.into_iter().map(|finding| origins.of(finding)).collect();
+    let found = found.into_iter().filter(|finding| !origins.is_known(finding));
+    let found: Vec<Finding> = found.map(|finding| origins.of(finding)).collect();
 
+    let summary = survey.summary();
     let sources = std::mem::take(&mut survey.repository.sources);
     let moved = compiled.sources.append(sources);
     let mut added: Vec<Diagnostic> = found.into_iter().map(|finding| finding.placed(&moved)).collect();
@@ -55,7 +124,7 @@ pub fn check(compiled: &mut Compiled, out: &str, world: &dyn World, asked: &Opti
     });
     all.extend(allowed);
     compiled.diagnostics = report::settle(all, &compiled.sources);
-    Ok(())
+    Ok(Some(summary))
 }
 
 fn first_place(finding: &Diagnostic) -> Option<Place> {
@@ -85,20 +154,47 @@ impl Finding {
 }
 
 /// Where what lies in compiled files was written.
-struct Origins<'m> {
-    model: &'m Model,
-    survey: &'m Survey,
-    out: &'m str,
+pub struct Origins<'m> {
+    pub model: &'m Model,
+    pub survey: &'m Survey,
+    pub out: &'m str,
 }
 
 impl Origins<'_> {
+    /// Whether compiling says so already: it is about compiled files alone, or about what `[owners]` says of them.
+    fn is_known(&self, finding: &Diagnostic) -> bool {
+        let path = |label: &crate::diagnostic::Label| self.survey.repository.path(label.place);
+        let is_made = |label: &crate::diagnostic::Label| is_below(path(label), self.out);
+        let owners = self.survey.settings.root.as_ref().and_then(|root| root.get("owners"));
+        let is_said = |label: &crate::diagnostic::Label| {
+            owners.is_some_and(|owners| {
+                owners.entries().iter().any(|owner| {
+                    let owns = owner.value.get("owns").map(|owns| owns.place);
+                    owns.is_some_and(|owns| {
+                        owns.source == label.place.source
+                            && owns.span.start <= label.place.span.start
+                            && label.place.span.end <= owns.span.end
+                    })
+                })
+            })
+        };
+        COMPILED.contains(&finding.code)
+            && finding.labels.iter().all(|label| is_made(label) || is_said(label))
+            && finding.labels.iter().any(is_made)
+    }
+
     fn of(&self, finding: Diagnostic) -> Finding {
         let origins = finding.labels.iter().map(|label| self.origin(label.place)).collect();
         Finding { finding, origins }
     }
 
-    fn origin(&self, place: Place) -> Option<Place> {
+    /// The place in the inventory or a template that stands for one in a compiled file.
+    pub fn origin(&self, place: Place) -> Option<Place> {
         let path = self.survey.repository.path(place);
+        let inventory = self.model.root.place.source;
+        if self.survey.settings.root.as_ref().is_some_and(|root| root.place.source == place.source) {
+            return Some(Place { source: inventory, ..place });
+        }
         let path = path.strip_prefix(self.out).filter(|_| is_below(path, self.out))?.trim_start_matches('/');
         Some(self.of_object(path, place).or_else(|| self.of_unit(path)).unwrap_or(self.model.root.place))
     }

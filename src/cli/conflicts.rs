@@ -2,11 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::{Answer, Arguments, arguments, check::asked};
+use super::{
+    Answer, Arguments, arguments,
+    surveyed::{Surveyed, surveyed},
+};
 use crate::{
     audits::owner,
     claims::{Claim, Role, shown},
-    survey::{Survey, survey},
     verdict::Contested,
     world::{Error, World},
 };
@@ -16,31 +18,36 @@ const VERSION: u32 = 1;
 
 /// Lists them all, also the handovers and the shared ones that are no findings.
 pub fn conflicts(arguments: &Arguments, flags: &arguments::Survey, world: &dyn World) -> Result<Answer, Error> {
-    let survey = survey(world, &asked(flags))?;
+    let surveyed = match surveyed(arguments, flags, world)? {
+        Ok(surveyed) => surveyed,
+        Err(refusal) => return Ok(refusal),
+    };
+    let survey = &surveyed.survey;
     let is_wrong = |contested: &&Contested| contested.is_wrong();
     let exit = u8::from(survey.contested.iter().any(|contested| is_wrong(&contested)));
     let stdout = if arguments.format.name == "json" {
-        let list: Vec<Value> = survey.contested.iter().map(|contested| as_json(&survey, contested)).collect();
+        let list: Vec<Value> = survey.contested.iter().map(|contested| as_json(&surveyed, contested)).collect();
         let mut text =
             serde_json::to_string_pretty(&json!({ "version": VERSION, "conflicts": list })).expect("it is JSON");
         text.push('\n');
         text
     } else {
-        as_text(&survey)
+        as_text(&surveyed)
     };
     Ok(Answer { stdout, exit, ..Answer::default() })
 }
 
-fn as_json(survey: &Survey, contested: &Contested) -> Value {
+fn as_json(surveyed: &Surveyed, contested: &Contested) -> Value {
     let object = &contested.object;
-    let owners: Vec<Value> = claims(survey, contested)
+    let owners: Vec<Value> = claims(surveyed, contested)
         .map(|claim| {
+            let (path, line) = surveyed.line(claim.place);
             json!({
                 "tool": claim.tool.name(),
                 "unit": claim.unit,
                 "role": role(claim),
-                "path": survey.repository.path(claim.place),
-                "line": survey.repository.sources.position(claim.place).line,
+                "path": path,
+                "line": line,
             })
         })
         .collect();
@@ -51,7 +58,7 @@ fn as_json(survey: &Survey, contested: &Contested) -> Value {
             "namespace": object.namespace,
             "name": object.name,
         },
-        "cluster": contested.cluster.map(|at| survey.clusters[at].name.as_str()),
+        "cluster": contested.cluster.map(|at| surveyed.survey.clusters[at].name.as_str()),
         "verdict": contested.verdict.name(),
         "declared": contested.is_declared,
         "severity": contested.severity.name(),
@@ -60,7 +67,8 @@ fn as_json(survey: &Survey, contested: &Contested) -> Value {
     })
 }
 
-fn as_text(survey: &Survey) -> String {
+fn as_text(surveyed: &Surveyed) -> String {
+    let survey = &surveyed.survey;
     let mut text = String::new();
     for contested in &survey.contested {
         let declared = if contested.is_declared { ", declared" } else { "" };
@@ -69,10 +77,8 @@ fn as_text(survey: &Survey) -> String {
             _ => String::new(),
         };
         text += &format!("{}{cluster}: {}{declared}\n", shown(&contested.object), contested.verdict.name());
-        for claim in claims(survey, contested) {
-            let position = survey.repository.sources.position(claim.place);
-            let path = survey.repository.path(claim.place);
-            text += &format!("  {path}:{}  {} ({})\n", position.line, owner(claim), role(claim));
+        for claim in claims(surveyed, contested) {
+            text += &format!("  {}  {} ({})\n", surveyed.at(claim.place), owner(claim), role(claim));
         }
         text += &format!("  {}\n\n", contested.consequence);
     }
@@ -85,8 +91,8 @@ fn as_text(survey: &Survey) -> String {
     }
 }
 
-fn claims<'s>(survey: &'s Survey, contested: &'s Contested) -> impl Iterator<Item = &'s Claim> {
-    contested.claims.iter().map(|at| &survey.claims[*at])
+fn claims<'s>(surveyed: &'s Surveyed, contested: &'s Contested) -> impl Iterator<Item = &'s Claim> {
+    contested.claims.iter().map(|at| &surveyed.survey.claims[*at])
 }
 
 fn role(claim: &Claim) -> &'static str {

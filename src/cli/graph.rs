@@ -5,19 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     Answer, Arguments,
     arguments::{Graph as Wanted, Of},
-    check::asked,
     refusal,
+    surveyed::{Surveyed, surveyed},
 };
 use crate::{
     audits::owner,
     claims::shown,
     flux::Cluster,
-    source::Place,
     startup::{
         Graph, Strength,
         draw::{self, Arrow, Figure, Picture},
     },
-    survey::{Survey, survey},
     world::{Error, World},
 };
 
@@ -32,10 +30,13 @@ pub fn graph(arguments: &Arguments, wanted: &Wanted, world: &dyn World) -> Resul
             return Ok(refusal(format!("a graph is not drawn as `{other}`"), "`--format` mermaid, dot, svg or json"));
         }
     };
-    let survey = survey(world, &asked(&wanted.survey))?;
+    let surveyed = match surveyed(arguments, &wanted.survey, world)? {
+        Ok(surveyed) => surveyed,
+        Err(refusal) => return Ok(refusal),
+    };
     let mut picture = match wanted.of {
-        Of::Deps => dependencies(&survey, wanted),
-        Of::Owners => owners(&survey),
+        Of::Deps => dependencies(&surveyed, wanted),
+        Of::Owners => owners(&surveyed),
     };
     if let Some(focus) = &wanted.focus {
         picture = match around_of(&picture, focus) {
@@ -52,18 +53,23 @@ pub fn graph(arguments: &Arguments, wanted: &Wanted, world: &dyn World) -> Resul
     Ok(Answer { stdout, ..Answer::default() })
 }
 
-fn dependencies(survey: &Survey, wanted: &Wanted) -> Picture {
+fn dependencies(surveyed: &Surveyed, wanted: &Wanted) -> Picture {
+    let survey = &surveyed.survey;
     let mut picture = Picture::default();
     let several = survey.clusters.len() > 1;
     for (cluster, graph) in survey.clusters.iter().zip(&survey.graphs) {
         let first = picture.nodes.len();
         let path = if wanted.critical_path { critical_path(cluster, graph) } else { Vec::new() };
         let steps: BTreeSet<(usize, usize)> = path.windows(2).map(|pair| (pair[0], pair[1])).collect();
+        // Units are grouped by their namespaces, or else by the folders that theirs lie in.
+        let namespaces: BTreeSet<&str> = cluster.units.iter().map(|unit| unit.name.namespace.as_str()).collect();
         for (at, unit) in cluster.units.iter().enumerate() {
             let name = if several { format!("{}: {}", cluster.name, unit.name) } else { unit.name.to_string() };
             let folder = unit.folder.clone().unwrap_or_default();
             let about = format!("{folder}, {} objects", unit.objects().len());
-            picture.nodes.push(Figure { name, about, is_marked: path.contains(&at) });
+            let group =
+                if namespaces.len() > 1 { unit.name.namespace.as_str() } else { crate::repository::parent(&folder) };
+            picture.nodes.push(Figure { name, about, group: group.to_owned(), is_marked: path.contains(&at) });
         }
         for edge in &graph.edges {
             // What heals by itself would hide what does not.
@@ -77,7 +83,7 @@ fn dependencies(survey: &Survey, wanted: &Wanted) -> Picture {
                 to: first + edge.to,
                 strength: edge.strength(),
                 reasons: edge.reasons.iter().map(|reason| reason.text.clone()).collect(),
-                place: place.map(|place| shown_place(survey, place)).unwrap_or_default(),
+                place: place.map(|place| shown_place(surveyed, place)).unwrap_or_default(),
                 is_written: edge.written.is_some(),
                 is_marked: steps.contains(&(edge.from, edge.to)),
             });
@@ -87,17 +93,28 @@ fn dependencies(survey: &Survey, wanted: &Wanted) -> Picture {
 }
 
 /// Objects with more than one owner, and their owners.
-fn owners(survey: &Survey) -> Picture {
+fn owners(surveyed: &Surveyed) -> Picture {
+    let survey = &surveyed.survey;
     let mut picture = Picture::default();
     let mut known: BTreeMap<String, usize> = BTreeMap::new();
     for contested in &survey.contested {
         let object = picture.nodes.len();
         let about = format!("{}: {}", contested.verdict.name(), contested.consequence);
-        picture.nodes.push(Figure { name: shown(&contested.object), about, is_marked: contested.is_wrong() });
+        picture.nodes.push(Figure {
+            name: shown(&contested.object),
+            about,
+            group: "object".to_owned(),
+            is_marked: contested.is_wrong(),
+        });
         for claim in contested.claims.iter().map(|at| &survey.claims[*at]) {
             let name = owner(claim);
             let to = *known.entry(name.clone()).or_insert_with(|| {
-                picture.nodes.push(Figure { name, about: claim.tool.name().to_owned(), is_marked: false });
+                picture.nodes.push(Figure {
+                    name,
+                    about: claim.tool.name().to_owned(),
+                    group: claim.tool.name().to_owned(),
+                    is_marked: false,
+                });
                 picture.nodes.len() - 1
             });
             picture.arrows.push(Arrow {
@@ -105,7 +122,7 @@ fn owners(survey: &Survey) -> Picture {
                 to,
                 strength: None,
                 reasons: vec![contested.consequence.clone()],
-                place: shown_place(survey, claim.place),
+                place: shown_place(surveyed, claim.place),
                 is_written: true,
                 is_marked: contested.is_wrong(),
             });
@@ -114,8 +131,9 @@ fn owners(survey: &Survey) -> Picture {
     picture
 }
 
-fn shown_place(survey: &Survey, place: Place) -> String {
-    format!("{}:{}", survey.repository.path(place), survey.repository.sources.position(place).line)
+fn shown_place(surveyed: &Surveyed, place: crate::source::Place) -> String {
+    let (path, line) = surveyed.line(place);
+    format!("{path}:{line}")
 }
 
 /// What a name in the middle is joined to, in both directions and all the way.

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::{Answer, arguments, check::asked, refusal};
+use super::{
+    Answer, Arguments, arguments, refusal,
+    surveyed::{Surveyed, surveyed},
+};
 use crate::{
     audits::owner,
     claim::ObjectId,
@@ -11,24 +14,28 @@ use crate::{
     node::{Kind, Node},
     source::{Place, Span},
     startup::needs,
-    survey::{Survey, survey},
+    survey::Survey,
     world::{Error, World},
 };
 
 /// Answers for whatever the text names.
-pub fn why(what: &str, flags: &arguments::Survey, world: &dyn World) -> Result<Answer, Error> {
-    let survey = survey(world, &asked(flags))?;
+pub fn why(arguments: &Arguments, what: &str, flags: &arguments::Survey, world: &dyn World) -> Result<Answer, Error> {
+    let surveyed = match surveyed(arguments, flags, world)? {
+        Ok(surveyed) => surveyed,
+        Err(refusal) => return Ok(refusal),
+    };
+    let survey = &surveyed.survey;
     let (path, line) = match what.rsplit_once(':') {
         Some((path, line)) if line.parse::<usize>().is_ok() => (path, line.parse().ok()),
         _ => (what, None),
     };
     let path = path.trim_start_matches("./");
     let stdout = if survey.repository.file(path).is_some() {
-        of_file(&survey, path, line)
-    } else if let Some(objects) = objects_named(&survey, what) {
-        objects.iter().map(|object| of_object(&survey, object)).collect::<Vec<_>>().join("\n")
+        of_file(&surveyed, path, line)
+    } else if let Some(objects) = objects_named(survey, what) {
+        objects.iter().map(|object| of_object(&surveyed, object)).collect::<Vec<_>>().join("\n")
     } else {
-        of_text(&survey, what)
+        of_text(&surveyed, what)
     };
     if stdout.is_empty() {
         return Ok(refusal(
@@ -76,19 +83,20 @@ fn objects_named(survey: &Survey, what: &str) -> Option<Vec<ObjectId>> {
     (!found.is_empty()).then_some(found)
 }
 
-fn of_object(survey: &Survey, object: &ObjectId) -> String {
+fn of_object(surveyed: &Surveyed, object: &ObjectId) -> String {
+    let survey = &surveyed.survey;
     let mut text = format!("{}\n", shown(object));
     for claim in survey.claims.iter().filter(|claim| claim.object == *object) {
         text += &format!("  {} by {}\n", made(claim), owner(claim));
-        text += &format!("    {}\n", at(survey, claim.place));
+        text += &format!("    {}\n", surveyed.at(claim.place));
         if let Some((cluster, unit)) = unit_of(survey, claim) {
-            text += &chain(survey, cluster, unit);
+            text += &chain(surveyed, cluster, unit);
         }
     }
     for contested in survey.contested.iter().filter(|contested| contested.object == *object) {
         text += &format!("  {}: {}\n", contested.verdict.name(), contested.consequence);
     }
-    text + &needed_by(survey, object)
+    text + &needed_by(surveyed, object)
 }
 
 fn made(claim: &Claim) -> &'static str {
@@ -105,18 +113,19 @@ fn unit_of<'s>(survey: &'s Survey, claim: &Claim) -> Option<(&'s Cluster, &'s Un
 }
 
 /// The unit, and the units it is applied by.
-fn chain(survey: &Survey, cluster: &Cluster, unit: &Unit) -> String {
+fn chain(surveyed: &Surveyed, cluster: &Cluster, unit: &Unit) -> String {
     let mut text = String::new();
     let above = |unit: &&Unit| unit.parent.map(|parent| &cluster.units[parent]);
     for unit in std::iter::successors(Some(unit), above) {
         let folder = unit.folder.as_deref().map(|folder| format!(", which applies {folder}/")).unwrap_or_default();
-        text += &format!("    unit `{}` of {}{folder}, {}\n", unit.name, cluster.name, at(survey, unit.place));
+        text += &format!("    unit `{}` of {}{folder}, {}\n", unit.name, cluster.name, surveyed.at(unit.place));
     }
     text
 }
 
 /// Everything that refers to an object.
-fn needed_by(survey: &Survey, object: &ObjectId) -> String {
+fn needed_by(surveyed: &Surveyed, object: &ObjectId) -> String {
+    let survey = &surveyed.survey;
     let mut lines = BTreeSet::new();
     for cluster in &survey.clusters {
         let all = || cluster.units.iter().flat_map(Unit::objects);
@@ -128,21 +137,22 @@ fn needed_by(survey: &Survey, object: &ObjectId) -> String {
         for unit in &cluster.units {
             let needs = needs::of_unit(unit).into_iter().chain(unit.objects().iter().flat_map(needs::of));
             for need in needs.filter(|need| brought.contains(&need.capability)) {
-                lines.insert(format!("  needed by `{}`: {}\n    {}\n", unit.name, need.text, at(survey, need.place)));
+                lines.insert(format!("  needed by `{}`: {}\n    {}\n", unit.name, need.text, surveyed.at(need.place)));
             }
         }
     }
     lines.into_iter().collect()
 }
 
-fn of_file(survey: &Survey, path: &str, line: Option<usize>) -> String {
+fn of_file(surveyed: &Surveyed, path: &str, line: Option<usize>) -> String {
+    let survey = &surveyed.survey;
     let mut text = format!("{path}\n");
     let is_here = |place: Place| survey.repository.path(place) == path;
     let mut is_read = false;
     for cluster in &survey.clusters {
         for unit in cluster.units.iter().filter(|unit| unit.reads.contains(path)) {
             is_read = true;
-            text += &format!("  read by\n{}", chain(survey, cluster, unit));
+            text += &format!("  read by\n{}", chain(surveyed, cluster, unit));
         }
     }
     let claims: Vec<&Claim> = survey.claims.iter().filter(|claim| is_here(claim.place)).collect();
@@ -152,7 +162,7 @@ fn of_file(survey: &Survey, path: &str, line: Option<usize>) -> String {
     let chosen = claims.iter().filter(|claim| nearest.is_none_or(|nearest| line_of(claim) == nearest));
     let objects: BTreeSet<&ObjectId> = chosen.map(|claim| &claim.object).collect();
     for object in objects {
-        text += &format!("\n{}", of_object(survey, object));
+        text += &format!("\n{}", of_object(surveyed, object));
     }
     if !is_read && claims.is_empty() {
         text += if survey.loaded.contains(path) { "  read, but it makes no object\n" } else { "  nothing reads it\n" };
@@ -161,7 +171,8 @@ fn of_file(survey: &Survey, path: &str, line: Option<usize>) -> String {
 }
 
 /// An address or a host name: every place that says it, and what that place belongs to.
-fn of_text(survey: &Survey, what: &str) -> String {
+fn of_text(surveyed: &Surveyed, what: &str) -> String {
+    let survey = &surveyed.survey;
     let mut lines = Vec::new();
     let mut told = BTreeSet::new();
     for (cluster, unit, object) in survey.clusters.iter().flat_map(|cluster| {
@@ -175,7 +186,7 @@ fn of_text(survey: &Survey, what: &str) -> String {
             told.insert((survey.repository.path(place).to_owned(), line));
             lines.push(format!(
                 "{}\n  in `{}` of unit `{}` of {}\n",
-                at(survey, place),
+                surveyed.at(place),
                 shown(&object.id),
                 unit.name,
                 cluster.name
@@ -189,7 +200,7 @@ fn of_text(survey: &Survey, what: &str) -> String {
             let place = Place { source, span: Span::new(start, start + what.len()) };
             let line = survey.repository.sources.position(place).line;
             if told.insert((path.to_owned(), line)) {
-                lines.push(format!("{}\n", at(survey, place)));
+                lines.push(format!("{}\n", surveyed.at(place)));
             }
         }
     }
@@ -220,10 +231,4 @@ fn is_whole(text: &str, start: usize, what: &str) -> bool {
     !before.is_some_and(|symbol| goes_on(symbol) || symbol == '.')
         && !next.is_some_and(goes_on)
         && !(next == Some('.') && further.is_some_and(goes_on))
-}
-
-/// `path:line`, with the line.
-fn at(survey: &Survey, place: Place) -> String {
-    let sources = &survey.repository.sources;
-    format!("{}:{}", survey.repository.path(place), sources.position(place).line)
 }

@@ -1,4 +1,4 @@
-//! Folded texts (`>`), some of which kustomize changes when it writes them and reads them again.
+//! What kustomize changes when it writes an object and reads it again: folded texts (`>`), and keys in braces without a value.
 //!
 //! Its writer decides by the first letter of the whole text whether to double a line break, so that a line that is indented more
 //! than the text, and the end of a text that keeps its line breaks, get one too many. That is what reaches the cluster.
@@ -8,14 +8,36 @@ use crate::{
     source::{Place, Sources},
 };
 
-/// Does to every folded text what writing and reading it does. Afterwards it counts as written in quotes, so that this happens once.
+/// Does to every folded text what writing and reading it does, and to keys in braces that have no value, which get an empty text.
+/// Afterwards a text counts as written in quotes, so that this happens once.
 pub(super) fn settle(node: &mut Node, sources: &Sources) {
+    fill_braces(node, sources);
     each(node, sources, &mut |text, place, header| {
         if can_be_block(text) {
             *text = refolded(text);
         }
         place.span.start = header;
     });
+}
+
+fn fill_braces(node: &mut Node, sources: &Sources) {
+    let place = node.place;
+    match &mut node.kind {
+        Kind::Map(entries) => {
+            let mut in_braces = None;
+            for (_, value) in entries.values_mut() {
+                if value.kind == Kind::Null && value.place.span.start == value.place.span.end {
+                    if *in_braces.get_or_insert_with(|| sources.text(place).starts_with('{')) {
+                        value.kind = Kind::String(String::new());
+                    }
+                } else {
+                    fill_braces(value, sources);
+                }
+            }
+        }
+        Kind::List(items) => items.iter_mut().for_each(|item| fill_braces(item, sources)),
+        _ => {}
+    }
 }
 
 /// Lets every folded text count as written in quotes, as values do that went through JSON.

@@ -1,6 +1,6 @@
 //! Drawings of a graph: Mermaid for Markdown, DOT for Graphviz, JSON for scripts, SVG to look at.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -22,6 +22,8 @@ pub struct Figure {
     pub name: String,
     /// What is said about it besides.
     pub about: String,
+    /// What it belongs to: those of one group have one colour.
+    pub group: String,
     /// Whether to set it apart: it is in conflict, or on the critical path.
     pub is_marked: bool,
 }
@@ -132,6 +134,10 @@ const BETWEEN: f64 = 90.0;
 const MARGIN: f64 = 24.0;
 const LETTER: f64 = 7.3;
 const LEGEND: f64 = 44.0;
+/// How many boxes that are joined to nothing stand beside each other.
+const ALONE: f64 = 1200.0;
+/// How many colours groups have.
+const COLORS: usize = 8;
 
 /// To look at in a browser: columns from what comes first to what comes last, in light and dark.
 pub fn svg(picture: &Picture) -> String {
@@ -141,8 +147,10 @@ pub fn svg(picture: &Picture) -> String {
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width:.0} {height:.0}\" width=\"{width:.0}\" height=\"{height:.0}\" font-family=\"ui-sans-serif, system-ui, sans-serif\" font-size=\"13\">\n{STYLE}"
     );
     text += &legend();
-    for arrow in &picture.arrows {
-        text += &layout.curve(picture, arrow);
+    text += &layout.heading;
+    let implied = implied(picture);
+    for (arrow, is_implied) in picture.arrows.iter().zip(implied) {
+        text += &layout.curve(picture, arrow, is_implied);
     }
     for at in 0..picture.nodes.len() {
         text += &layout.node(picture, at);
@@ -156,8 +164,12 @@ const STYLE: &str = r#"<style>
   .box text { fill: #0f172a; }
   .box.marked rect { fill: #fff7ed; stroke: #c2410c; stroke-width: 2.5; }
   .arrow { fill: none; stroke-width: 1.4; opacity: 0.75; }
+  .implied { opacity: 0.18; stroke-width: 1; }
   .arrow:hover { stroke-width: 4; opacity: 1; }
   .hard { stroke: #b91c1c; } .ready { stroke: #1d4ed8; } .soft { stroke: #6b7280; } .only { stroke: #a16207; }
+  .box .g0 { fill: #2563eb; } .box .g1 { fill: #059669; } .box .g2 { fill: #d97706; } .box .g3 { fill: #7c3aed; }
+  .box .g4 { fill: #db2777; } .box .g5 { fill: #0891b2; } .box .g6 { fill: #65a30d; } .box .g7 { fill: #57534e; }
+  .box .band { stroke: none; }
   .inferred { stroke-dasharray: 5 4; }
   .marked-arrow { stroke-width: 3.5; opacity: 1; }
   .legend { fill: #475569; }
@@ -203,71 +215,109 @@ fn letters(text: &str) -> f64 {
 
 /// Where everything stands.
 struct Layout {
-    column: Vec<usize>,
-    row: Vec<f64>,
-    /// Left border and width of each column.
-    columns: Vec<(f64, f64)>,
+    /// Left border, top and width of each box.
+    boxes: Vec<(f64, f64, f64)>,
+    /// The text on each box: its name without what all names begin with.
+    labels: Vec<String>,
+    /// The colour of each box.
+    colors: Vec<usize>,
+    right: f64,
     bottom: f64,
+    /// What stands above the boxes that are joined to nothing.
+    heading: String,
 }
 
 impl Layout {
     fn of(picture: &Picture) -> Layout {
+        let labels = labels(picture);
         let column = columns(picture);
+        let is_joined = joined(picture);
         let count = column.iter().max().map_or(0, |last| last + 1);
         let mut members: Vec<Vec<usize>> = vec![Vec::new(); count];
-        for (at, column) in column.iter().enumerate() {
-            members[*column].push(at);
+        for at in (0..column.len()).filter(|at| is_joined[*at]) {
+            members[column[at]].push(at);
         }
         order(picture, &column, &mut members);
-        let mut row = vec![0.0; column.len()];
-        let tallest = members.iter().map(Vec::len).max().unwrap_or(0);
-        let at_row = |at: usize| f64::from(u32::try_from(at).unwrap_or(u32::MAX)) * (HEIGHT + GAP);
-        for list in &members {
-            // Shorter columns stand in the middle of the tallest.
-            let offset = at_row(tallest - list.len()) / 2.0;
-            for (place, at) in list.iter().enumerate() {
-                row[*at] = MARGIN + LEGEND + offset + at_row(place);
-            }
-        }
+        let rows = rows(picture, &members);
+        let mut boxes = vec![(0.0, 0.0, 0.0); column.len()];
         let mut x = MARGIN;
-        let mut columns = Vec::new();
-        for list in &members {
-            let width = list.iter().map(|at| letters(&picture.nodes[*at].name)).fold(40.0, f64::max) + 24.0;
-            columns.push((x, width));
+        for list in members.iter().filter(|list| !list.is_empty()) {
+            let width = list.iter().map(|at| letters(&labels[*at])).fold(40.0, f64::max) + 28.0;
+            list.iter().for_each(|at| boxes[*at] = (x, MARGIN + LEGEND + rows[*at], width));
             x += width + BETWEEN;
         }
-        Layout { column, row, columns, bottom: MARGIN + LEGEND + at_row(tallest) + MARGIN }
+        let lowest = members.iter().flatten().map(|at| boxes[*at].1 + HEIGHT + GAP).fold(MARGIN + LEGEND, f64::max);
+        let mut layout = Layout {
+            boxes,
+            labels,
+            colors: colors(picture),
+            right: (x - BETWEEN).max(ALONE),
+            bottom: lowest,
+            heading: String::new(),
+        };
+        let alone: Vec<usize> = (0..is_joined.len()).filter(|at| !is_joined[*at]).collect();
+        layout.stand_alone(&alone);
+        layout
+    }
+
+    /// Puts boxes that are joined to nothing below the others, in lines like words.
+    fn stand_alone(&mut self, alone: &[usize]) {
+        if alone.is_empty() {
+            return;
+        }
+        let (mut x, mut y) = (MARGIN, self.bottom + 2.0 * GAP);
+        self.heading = format!(
+            "<text class=\"legend\" x=\"{MARGIN:.0}\" y=\"{:.0}\">These wait for nothing, and nothing waits for them:</text>\n",
+            y + 14.0
+        );
+        y += HEIGHT;
+        for at in alone {
+            let width = letters(&self.labels[*at]) + 28.0;
+            if x > MARGIN && x + width > self.right {
+                x = MARGIN;
+                y += HEIGHT + GAP;
+            }
+            self.boxes[*at] = (x, y, width);
+            x += width + GAP;
+        }
+        self.bottom = y + HEIGHT + GAP;
     }
 
     fn size(&self) -> (f64, f64) {
-        let right = self.columns.last().map_or(0.0, |(x, width)| x + width);
-        ((right + MARGIN).max(1080.0), self.bottom)
+        ((self.right + MARGIN).max(1080.0), self.bottom + MARGIN)
     }
 
     fn node(&self, picture: &Picture, at: usize) -> String {
         let node = &picture.nodes[at];
-        let (x, width) = self.columns[self.column[at]];
-        let y = self.row[at];
+        let (x, y, width) = self.boxes[at];
         let class = if node.is_marked { "box marked" } else { "box" };
         format!(
-            "<g class=\"{class}\"><title>{}</title><rect x=\"{x:.0}\" y=\"{y:.0}\" width=\"{width:.0}\" height=\"{HEIGHT:.0}\" rx=\"6\"/><text x=\"{:.0}\" y=\"{:.0}\">{}</text></g>\n",
+            "<g class=\"{class}\"><title>{}</title><rect x=\"{x:.0}\" y=\"{y:.0}\" width=\"{width:.0}\" height=\"{HEIGHT:.0}\" rx=\"6\"/><rect class=\"band g{}\" x=\"{:.0}\" y=\"{:.0}\" width=\"4\" height=\"{:.0}\" rx=\"2\"/><text x=\"{:.0}\" y=\"{:.0}\">{}</text></g>\n",
             escaped(&format!("{}\n{}", node.name, node.about)),
-            x + 12.0,
+            self.colors[at],
+            x + 4.0,
+            y + 5.0,
+            HEIGHT - 10.0,
+            x + 15.0,
             y + 18.5,
-            escaped(&node.name),
+            escaped(&self.labels[at]),
         )
     }
 
     /// From the left side of what waits, back to the right side of what it waits for.
-    fn curve(&self, picture: &Picture, arrow: &Arrow) -> String {
-        let (from_x, _) = self.columns[self.column[arrow.from]];
-        let (to_x, to_width) = self.columns[self.column[arrow.to]];
-        let (start, end) = (from_x, to_x + to_width);
-        let (from_y, to_y) = (self.row[arrow.from] + HEIGHT / 2.0, self.row[arrow.to] + HEIGHT / 2.0);
+    fn curve(&self, picture: &Picture, arrow: &Arrow, is_implied: bool) -> String {
+        let (start, from_y, _) = self.boxes[arrow.from];
+        let (to_x, to_y, to_width) = self.boxes[arrow.to];
+        let end = to_x + to_width;
+        let (from_y, to_y) = (from_y + HEIGHT / 2.0, to_y + HEIGHT / 2.0);
         let bend = ((start - end).abs() / 2.0).max(BETWEEN / 2.0);
         let class = arrow.strength.map_or("only", Strength::name);
         let inferred = if arrow.is_written { "" } else { " inferred" };
-        let marked = if arrow.is_marked { " marked-arrow" } else { "" };
+        let marked = match (arrow.is_marked, is_implied) {
+            (true, _) => " marked-arrow",
+            (false, true) => " implied",
+            (false, false) => "",
+        };
         let title = format!(
             "{} waits for {}{}\n{}\n{}",
             picture.nodes[arrow.from].name,
@@ -284,6 +334,106 @@ impl Layout {
             escaped(title.trim_end())
         )
     }
+}
+
+/// Names without the namespace that all of them share.
+fn labels(picture: &Picture) -> Vec<String> {
+    let start = |name: &str| name.split_once('/').map(|(start, _)| format!("{start}/"));
+    let shared = picture.nodes.first().and_then(|node| start(&node.name));
+    let shared = shared.filter(|shared| picture.nodes.iter().all(|node| node.name.starts_with(shared.as_str())));
+    let shared = shared.unwrap_or_default();
+    picture.nodes.iter().map(|node| node.name[shared.len()..].to_owned()).collect()
+}
+
+/// A colour for each group, in the order of their names.
+fn colors(picture: &Picture) -> Vec<usize> {
+    let groups: BTreeSet<&str> = picture.nodes.iter().map(|node| node.group.as_str()).collect();
+    let number: BTreeMap<&str, usize> =
+        groups.into_iter().enumerate().map(|(at, group)| (group, at % COLORS)).collect();
+    picture.nodes.iter().map(|node| number[node.group.as_str()]).collect()
+}
+
+/// Which boxes have an arrow.
+fn joined(picture: &Picture) -> Vec<bool> {
+    let mut joined = vec![false; picture.nodes.len()];
+    for arrow in &picture.arrows {
+        joined[arrow.from] = true;
+        joined[arrow.to] = true;
+    }
+    joined
+}
+
+/// Which arrows say nothing new: a way over other boxes leads there too.
+fn implied(picture: &Picture) -> Vec<bool> {
+    let mut next: Vec<Vec<usize>> = vec![Vec::new(); picture.nodes.len()];
+    picture.arrows.iter().for_each(|arrow| next[arrow.from].push(arrow.to));
+    let leads = |arrow: &Arrow| {
+        let mut seen: BTreeSet<usize> = next[arrow.from].iter().copied().filter(|to| *to != arrow.to).collect();
+        let mut open: Vec<usize> = seen.iter().copied().collect();
+        while let Some(at) = open.pop() {
+            if at == arrow.to {
+                return true;
+            }
+            open.extend(next[at].iter().copied().filter(|to| seen.insert(*to)));
+        }
+        false
+    };
+    // Beyond this nobody sees single arrows anyway.
+    let is_large = picture.arrows.len() > 4000;
+    picture.arrows.iter().map(|arrow| !is_large && leads(arrow)).collect()
+}
+
+/// How far down each box stands: as near to what it is joined to as the boxes above and below it allow.
+fn rows(picture: &Picture, members: &[Vec<usize>]) -> Vec<f64> {
+    let step = HEIGHT + GAP;
+    let number = |count: usize| f64::from(u32::try_from(count).unwrap_or(u32::MAX));
+    let mut near: Vec<Vec<usize>> = vec![Vec::new(); picture.nodes.len()];
+    for arrow in &picture.arrows {
+        near[arrow.from].push(arrow.to);
+        near[arrow.to].push(arrow.from);
+    }
+    let tallest = members.iter().map(Vec::len).max().unwrap_or(0);
+    let mut row = vec![0.0; picture.nodes.len()];
+    for list in members {
+        // Shorter columns begin in the middle of the tallest.
+        let offset = number(tallest - list.len()) * step / 2.0;
+        list.iter().enumerate().for_each(|(place, at)| row[*at] = offset + number(place) * step);
+    }
+    for round in 0..12 {
+        let count = members.len();
+        for turn in 0..count {
+            let list = &members[if round % 2 == 0 { turn } else { count - 1 - turn }];
+            let wanted: Vec<f64> = list
+                .iter()
+                .map(|at| near[*at].iter().map(|other| row[*other]).sum::<f64>() / number(near[*at].len().max(1)))
+                .collect();
+            for (at, place) in list.iter().zip(spread(&wanted, step)) {
+                row[*at] = place;
+            }
+        }
+    }
+    let top = members.iter().flatten().map(|at| row[*at]).fold(f64::INFINITY, f64::min);
+    row.iter().map(|place| place - top).collect()
+}
+
+/// Places in this order at least a step apart, and as near to the wanted ones as that allows: neighbours that would
+/// touch are moved as one, to the mean of what they want.
+fn spread(wanted: &[f64], step: f64) -> Vec<f64> {
+    let number = |count: usize| f64::from(u32::try_from(count).unwrap_or(u32::MAX));
+    // Each block: the sum of where its first box wants to be, by each of its boxes, and how many these are.
+    let mut blocks: Vec<(f64, usize)> = Vec::new();
+    for (at, place) in wanted.iter().enumerate() {
+        blocks.push((place - number(at) * step, 1));
+        while let [.., (before, many), (sum, count)] = blocks.as_slice()
+            && before / number(*many) > sum / number(*count)
+        {
+            let joined = (before + sum, many + count);
+            blocks.truncate(blocks.len() - 2);
+            blocks.push(joined);
+        }
+    }
+    let starts = blocks.iter().flat_map(|(sum, count)| std::iter::repeat_n(sum / number(*count), *count));
+    starts.enumerate().map(|(at, start)| start + number(at) * step).collect()
 }
 
 /// The column of each box: one after the last of what it waits for. In a circle the first one met stands first.
@@ -360,4 +510,38 @@ fn order(picture: &Picture, column: &[usize], members: &mut [Vec<usize>]) {
 
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn boxes_stand_where_they_want_unless_they_would_touch() {
+        assert_eq!(spread(&[0.0, 50.0, 100.0], 10.0), [0.0, 50.0, 100.0]);
+        assert_eq!(spread(&[20.0, 20.0], 10.0), [15.0, 25.0]);
+        assert_eq!(spread(&[30.0, 10.0, 100.0], 10.0), [15.0, 25.0, 100.0]);
+    }
+
+    #[test]
+    fn an_arrow_that_another_way_leads_along_says_nothing_new() {
+        let node =
+            |name: &str| Figure { name: name.into(), about: String::new(), group: String::new(), is_marked: false };
+        let arrow = |from, to| Arrow {
+            from,
+            to,
+            strength: None,
+            reasons: Vec::new(),
+            place: String::new(),
+            is_written: true,
+            is_marked: false,
+        };
+        let picture = Picture {
+            nodes: ["x/a", "x/b", "x/c", "x/d"].map(node).into(),
+            arrows: vec![arrow(0, 1), arrow(1, 2), arrow(0, 2)],
+        };
+        assert_eq!(implied(&picture), [false, false, true]);
+        assert_eq!(labels(&picture), ["a", "b", "c", "d"]);
+        assert_eq!(joined(&picture), [true, true, true, false]);
+    }
 }

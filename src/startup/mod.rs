@@ -4,6 +4,7 @@ pub mod draw;
 mod guess;
 mod infer;
 pub mod needs;
+pub mod network;
 pub mod simulate;
 
 pub use infer::{Deadlock, infer};

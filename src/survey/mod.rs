@@ -144,7 +144,7 @@ pub fn with(
     let mut loaded: BTreeSet<String> = units().flat_map(|unit| unit.reads.iter().cloned()).collect();
     loaded.extend(terraform.read.iter().cloned());
     loaded.extend(talos.files.iter().cloned());
-    loaded.extend(settings.settings.rendered.values().cloned());
+    loaded.extend(settings.settings.rendered.values().map(|path| path.trim_start_matches("./").to_owned()));
     loaded.extend(claims.iter().map(|claim| repository.path(claim.place).to_owned()));
     found.extend(findings::found(&repository, &clusters, &loaded));
     Ok(Survey {
@@ -206,9 +206,17 @@ fn first_folders(
     roots::find(repository, &named, options.start.as_deref())
 }
 
+/// How the last line of a report begins where nothing could be judged.
+pub const NOTHING: &str = "nothing to judge";
+
 impl Survey {
     /// What was judged and what was not, for the last line of a report.
     pub fn summary(&self) -> String {
+        if self.clusters.is_empty() && self.claims.is_empty() && self.terraform.roots.iter().all(|root| !root.certain) {
+            return format!(
+                "{NOTHING}: nothing here is applied by Flux or Argo CD, and no Terraform, Talos or Helm puts anything into a cluster"
+            );
+        }
         let plural = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
         let units = || self.clusters.iter().flat_map(|cluster| &cluster.units);
         let judged = units().filter(|unit| matches!(unit.outcome, Outcome::Objects(_))).count();

@@ -26,7 +26,7 @@ mod tests {
 
     #[test]
     fn patterns_mean_what_they_mean_to_git() {
-        let patterns = ["archive/", "/drafts", "*.tmp.yaml", "!keep.tmp.yaml", "[z"].map(str::to_owned);
+        let patterns = ["archive/", "/drafts", "*.tmp.yaml", "!keep.tmp.yaml", "[z-a]"].map(str::to_owned);
         let (ignored, wrong) = Ignored::of(&patterns);
         assert_eq!(wrong, [4]);
         for (path, is_left_out) in [

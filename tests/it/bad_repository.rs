@@ -265,3 +265,73 @@ fn a_file_that_the_system_does_not_hand_out_is_one_finding() {
         BTreeMap::from([("locked.yaml".to_owned(), vec![("file-unreadable".to_owned(), message.to_owned())])]);
     assert_eq!(faults(&read), expected);
 }
+
+/// A cluster with these files in the folder that it applies, beside one that is in order.
+fn applied(files: &[(&str, &[u8])]) -> Repository {
+    let unit = "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata:\n  name: apps\n  namespace: flux-system\n\
+        spec:\n  interval: 10m\n  path: ./apps\n  prune: true\n  sourceRef:\n    kind: GitRepository\n    name: flux-system\n";
+    let good = unit.replace("name: apps", "name: good").replace("./apps", "./good");
+    let twice = "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: twice\n";
+    let repository = Repository::new([
+        ("cluster/apps.yaml", unit),
+        ("cluster/good.yaml", &good),
+        ("cluster/twice.yaml", &good.replace("name: good", "name: better").replace("./good", "./better")),
+        ("good/twice.yaml", twice),
+        ("better/twice.yaml", twice),
+    ]);
+    files.iter().for_each(|(path, bytes)| repository.put(path, bytes));
+    repository
+}
+
+/// Runs `check`; shows that it ends in time and writes nothing.
+fn checked(repository: &Repository) -> (Vec<String>, String) {
+    let before = repository.files();
+    let start = Instant::now();
+    let said = repository.run(&["check"]);
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
+    assert_eq!(repository.files(), before);
+    assert_eq!(said.exit, Some(1), "{}", said.stderr);
+    (said.codes().into_iter().map(str::to_owned).collect(), said.stderr)
+}
+
+#[test]
+fn each_broken_file_is_one_finding_of_check_and_the_rest_is_judged() {
+    let broken: [(&str, &[u8], &str); 6] = [
+        ("apps/open.yaml", b"a: [b\n", "yaml-syntax"),
+        ("apps/latin1.yaml", b"a: H\xe4fen\n", "file-unreadable"),
+        ("apps/zeros.yaml", &[0; 4096], "yaml-syntax"),
+        ("apps/lfs.yaml", b"version https://git-lfs.github.com/spec/v1\noid sha256:aa\nsize 5\n", "file-unreadable"),
+        ("apps/template.yaml", b"metadata:\n  name: {{ .Release.Name }}\n", "yaml-syntax"),
+        ("apps/deep.yaml", &[b'['; 5000], "yaml-too-deep"),
+    ];
+    for (path, bytes, code) in broken {
+        let (codes, text) = checked(&applied(&[(path, bytes)]));
+        let at_file = text.lines().filter(|line| line.trim_start().starts_with(&format!("--> {path}:"))).count();
+        assert_eq!(at_file, 1, "{path}: {text}");
+        assert_eq!(codes.iter().filter(|found| *found == code).count(), 1, "{path}: {text}");
+        assert!(codes.contains(&"owned-twice".to_owned()), "{path}: what else is wrong is found too: {text}");
+    }
+}
+
+#[test]
+fn check_follows_no_link_and_enters_no_other_repository() {
+    let repository = applied(&[("module/.git", b"gitdir: ../.git/modules/module\n"), ("module/bad.yaml", b"a: [b\n")]);
+    symlink("..", repository.path("good/round")).unwrap();
+    symlink("/", repository.path("better/away")).unwrap();
+    assert_eq!(checked(&repository).0, ["path-missing", "owned-twice"]);
+}
+
+#[test]
+fn check_is_not_held_up_by_thousands_of_other_files() {
+    let repository = applied(&[("apps/good.yaml", GOOD.as_bytes())]);
+    for folder in 0..50 {
+        fs::create_dir_all(repository.path(format!("site/{folder}"))).unwrap();
+        for file in 0..100 {
+            fs::write(repository.path(format!("site/{folder}/{file}.html")), "<html>").unwrap();
+        }
+    }
+    let start = Instant::now();
+    let said = repository.run(&["check"]);
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
+    assert!(said.codes().contains(&"owned-twice"), "{}", said.stderr);
+}

@@ -2,7 +2,6 @@
 
 use gitopsc::{
     claims::{self, Claim, Tool},
-    repository::Repository,
     survey::{self, Options, Survey},
     world::MemWorld,
 };

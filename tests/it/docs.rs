@@ -28,8 +28,8 @@ fn page(path: &str) -> String {
 /// The block of a page whose fence says this after its language.
 fn block<'p>(page: &'p str, fence: &str) -> &'p str {
     let (_, opened) = page.split_once(&format!("\n```{fence}\n")).unwrap_or_else(|| panic!("no block ```{fence}"));
-    let end = opened.find("\n```").expect("every block is closed");
-    &opened[..=end]
+    let end = if opened.starts_with("```") { 0 } else { opened.find("\n```").expect("every block is closed") + 1 };
+    &opened[..end]
 }
 
 /// Fails unless the README shows this text under this fence.

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Shows with the real pre-commit, prek, lefthook and plain git what our hook does to somebody's commit:
 # a changed inventory fails and stages nothing behind the user's back, the second run passes, a new file
-# counts as a change, and an error writes nothing.
+# counts as a change, and an error writes nothing. And in a repository without an inventory: a second owner is refused
+# until it is gone.
 #
 #   tests/oracle/precommit.sh        needs gitopsc on PATH, and this repository's worked example
 set -euo pipefail
@@ -59,8 +60,8 @@ names_out() { grep -q 'out/' "$scratch/output"; }
 # One place for each runner that says how a user would install the hook.
 install_pre_commit() {
   hooks_repository
-  printf -- '---\nrepos:\n  - repo: %s\n    rev: %s\n    hooks:\n      - id: gitopsc-build-system\n' \
-    "$scratch/hooks" "$(git -C "$scratch/hooks" rev-parse HEAD)" >.pre-commit-config.yaml
+  printf -- '---\nrepos:\n  - repo: %s\n    rev: %s\n    hooks:\n      - id: %s\n' \
+    "$scratch/hooks" "$(git -C "$scratch/hooks" rev-parse HEAD)" "${2:-gitopsc-build-system}" >.pre-commit-config.yaml
   git add .pre-commit-config.yaml
   git commit --quiet -m "Use the hook"
   "$1" install >/dev/null 2>&1
@@ -139,6 +140,36 @@ scenario() {
   check "no commit was made of an error" head_is "$before"
 }
 
+# A cluster of one unit for each of these folders, which all make the namespace `web`.
+units() {
+  rm -rf cluster a b
+  for folder in "$@"; do
+    mkdir -p cluster "$folder"
+    printf -- '---\napiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata:\n  name: %s\n  namespace: flux-system\nspec:\n  interval: 1h\n  path: ./%s\n  prune: true\n  sourceRef:\n    kind: GitRepository\n    name: flux-system\n' \
+      "$folder" "$folder" >"cluster/$folder.yaml"
+    printf -- '---\napiVersion: v1\nkind: Namespace\nmetadata:\n  name: web\n' >"$folder/namespace.yaml"
+  done
+  git add --all
+}
+
+# A repository without an inventory, with the hook that only looks.
+checking() {
+  local before
+  git init --quiet "$1"
+  cd "$1"
+  units a
+  git commit --quiet -m "A cluster"
+  install_pre_commit "$runner" gitopsc-check-system
+  before=$(git rev-parse HEAD)
+  units a b
+  check "a second owner is refused" refuses "Add"
+  check "the report names the object" grep -q 'Namespace:web' "$scratch/output"
+  check "no commit was made of two owners" head_is "$before"
+  units b
+  check "with one owner it passes" commits "Move"
+  check "nothing was written beside" is_clean
+}
+
 for runner in pre-commit prek lefthook git; do
   if ! command -v "$runner" >/dev/null; then
     echo "$runner: skipped"
@@ -147,5 +178,6 @@ for runner in pre-commit prek lefthook git; do
   cd "$repository"
   example "$scratch/example-$runner"
   if [ "$runner" = git ]; then scenario no; else scenario yes; fi
+  case $runner in pre-commit | prek) checking "$scratch/checked-$runner" ;; esac
 done
 finish

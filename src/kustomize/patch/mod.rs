@@ -7,8 +7,8 @@ mod merge;
 
 use std::collections::HashSet;
 
-use self::{inline::Inline, json::Operation};
 pub(super) use self::merge::{is_quoted, written};
+use self::{inline::Inline, json::Operation};
 use super::{
     Id, Resource, Stop,
     accumulate::{Builder, missing},
@@ -156,7 +156,8 @@ fn patch(builder: &mut Builder<'_>, folder: &str, entry: &Node) -> Result<Patch,
         (Ok(documents), _) => Content::Merge(documents),
         (Err(_), Ok(operations)) => Content::Json(operations),
         (Err(stop), Err(json)) => {
-            let is_list = text.inline.reading.documents.first().is_some_and(|first| matches!(first.root.kind, Kind::List(_)));
+            let is_list =
+                text.inline.reading.documents.first().is_some_and(|first| matches!(first.root.kind, Kind::List(_)));
             return Err(if is_list { json } else { stop });
         }
     };
