@@ -8,7 +8,7 @@ mod expired;
 use crate::{compile::Model, diagnostic::Diagnostic, source::Sources};
 
 pub use allow::{allow, allow_all, is_allowed, unknown_code};
-pub use expired::expired;
+pub use expired::{expired, expired_allowances};
 
 /// A check.
 pub type Check = fn(&Model, &Sources, &mut Vec<Diagnostic>);

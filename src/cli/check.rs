@@ -8,8 +8,10 @@ use super::{
 use crate::{
     accept,
     audits::AUDITS,
+    checks,
     compile::{Options, compile},
     diagnostic::Diagnostic,
+    node::Part,
     report as reports,
     source::Sources,
     survey::{self, NOTHING, Survey, survey},
@@ -45,7 +47,12 @@ fn repository(
     around: &Surroundings<'_>,
 ) -> Result<Answer, Error> {
     let mut survey = survey(world, &asked(&wanted.survey))?;
-    let found = judged(&mut survey);
+    let mut found = judged(&mut survey);
+    if let (Some(date), Some(root)) = (wanted.as_of, &survey.settings.root) {
+        let place_of = |pointer: &str| root.place_of(pointer, Part::Value);
+        checks::expired_allowances(&survey.settings.settings.allow, &place_of, date, &mut found);
+        found = reports::settle(found, &survey.repository.sources);
+    }
     let summary = survey.summary();
     finish(arguments, wanted, world, around, &survey.repository.sources, found, Some(&summary))
 }

@@ -221,6 +221,19 @@ fn a_baseline_and_a_comment_silence_what_the_guide_says_they_do() {
 }
 
 #[test]
+fn an_allowance_in_settings_runs_out_after_its_day() {
+    let world = small_repository();
+    let allow = "[[allow]]\ncode = \"owned-twice\"\non = \"Namespace:monitoring\"\nreason = \"it moves\"\nuntil = \"2030-01-31\"\n";
+    world.put("gitopsc.toml", allow);
+    let on = |date: &str| run(&world, &["check", "--format", "concise", "--as-of", date]).stderr;
+    assert!(!on("2030-01-31").contains("owned-twice"), "{}", on("2030-01-31"));
+    assert!(!on("2030-01-31").contains("allow-expired"));
+    assert!(
+        on("2030-02-01").contains("gitopsc.toml:5:9: error[allow-expired]: `owned-twice` was allowed until 2030-01-31")
+    );
+}
+
+#[test]
 fn settings_that_the_guide_shows_are_settings() {
     let guide = page(GUIDE);
     let text = block(&guide, "toml");
