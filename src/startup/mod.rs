@@ -6,7 +6,7 @@ mod infer;
 pub mod needs;
 pub mod simulate;
 
-pub use infer::{Deadlock, infer};
+pub use infer::{Deadlock, infer, knots};
 
 use crate::source::Place;
 
