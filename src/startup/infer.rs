@@ -427,7 +427,7 @@ fn drop_circles(graph: &mut Graph, cluster: &Cluster) {
 }
 
 /// The units that lie in a circle or between circles: what is left when those without a next or a previous one are taken away.
-fn knots(next: &[Vec<usize>]) -> Vec<bool> {
+pub fn knots(next: &[Vec<usize>]) -> Vec<bool> {
     let mut behind: Vec<Vec<usize>> = vec![Vec::new(); next.len()];
     for (at, found) in next.iter().enumerate() {
         for to in found {
