@@ -94,8 +94,12 @@ fn of_object(cluster: usize, object: &Object, found: &mut Vec<Served>) {
             list(&["spec", "rules"]).iter().filter_map(|rule| rule.get("host")).for_each(|host| add(By::Route, host));
         }
         ("gateway.networking.k8s.io", _) => list(&["spec", "hostnames"]).iter().for_each(|host| add(By::Route, host)),
-        ("networking.istio.io", "VirtualService") => list(&["spec", "hosts"]).iter().for_each(|host| add(By::Route, host)),
-        ("projectcontour.io", "HTTPProxy") => node.at(["spec", "virtualhost", "fqdn"]).into_iter().for_each(|host| add(By::Route, host)),
+        ("networking.istio.io", "VirtualService") => {
+            list(&["spec", "hosts"]).iter().for_each(|host| add(By::Route, host))
+        }
+        ("projectcontour.io", "HTTPProxy") => {
+            node.at(["spec", "virtualhost", "fqdn"]).into_iter().for_each(|host| add(By::Route, host))
+        }
         ("traefik.io" | "traefik.containo.us", "IngressRoute" | "IngressRouteTCP") => {
             for rule in list(&["spec", "routes"]).iter().filter_map(|route| route.get("match")) {
                 for host in rule.as_str().unwrap_or_default().split('`').skip(1).step_by(2) {
@@ -104,9 +108,14 @@ fn of_object(cluster: usize, object: &Object, found: &mut Vec<Served>) {
             }
         }
         ("externaldns.k8s.io", "DNSEndpoint") => {
-            list(&["spec", "endpoints"]).iter().filter_map(|one| one.get("dnsName")).for_each(|host| add(By::Record, host));
+            list(&["spec", "endpoints"])
+                .iter()
+                .filter_map(|one| one.get("dnsName"))
+                .for_each(|host| add(By::Record, host));
         }
-        ("cert-manager.io", "Certificate") => list(&["spec", "dnsNames"]).iter().for_each(|host| add(By::Certificate, host)),
+        ("cert-manager.io", "Certificate") => {
+            list(&["spec", "dnsNames"]).iter().for_each(|host| add(By::Certificate, host))
+        }
         _ => {}
     }
     let annotations = node.at(["metadata", "annotations"]).map(Node::entries).unwrap_or_default();
@@ -120,9 +129,12 @@ fn of_object(cluster: usize, object: &Object, found: &mut Vec<Served>) {
 /// Hosts that values name where charts take those of an Ingress or a route from.
 fn in_values(values: &Node, add: &mut impl FnMut(&str, Place)) {
     for entry in values.entries() {
-        let is_host_key = matches!(entry.key.as_str(), "host" | "hosts" | "hostname" | "hostnames" | "fqdn") || entry.key.ends_with("/hostname");
+        let is_host_key = matches!(entry.key.as_str(), "host" | "hosts" | "hostname" | "hostnames" | "fqdn")
+            || entry.key.ends_with("/hostname");
         if is_host_key {
-            each_text(&entry.value, &mut |text, place| text.split(',').map(str::trim).filter(|host| is_host(host)).for_each(|host| add(host, place)));
+            each_text(&entry.value, &mut |text, place| {
+                text.split(',').map(str::trim).filter(|host| is_host(host)).for_each(|host| add(host, place))
+            });
         }
         in_values(&entry.value, add);
     }
@@ -141,7 +153,8 @@ fn each_text(node: &Node, then: &mut impl FnMut(&str, Place)) {
 /// Whether a text is the name of a host on the internet, or of all hosts of a zone: `git.example.org`, `*.example.org`.
 pub fn is_host(text: &str) -> bool {
     let name = text.strip_prefix("*.").unwrap_or(text).trim_end_matches('.');
-    let is_label = |label: &str| !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    let is_label =
+        |label: &str| !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
     let last = name.rsplit('.').next().unwrap_or_default();
     !has_placeholder(text)
         && name.contains('.')

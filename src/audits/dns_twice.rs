@@ -20,11 +20,11 @@ pub fn audit(survey: &Survey, found: &mut Vec<Diagnostic>) {
     clients(survey, found);
 }
 
-fn finding(what: &str, name: &str, resource: &Resource, at: Place, other: Place, who: &str, note: &str) -> Diagnostic {
+fn finding(what: &str, name: &str, resource: &Resource, other: Place, who: &str, note: &str) -> Diagnostic {
     let severity = if resource.certainty == Certainty::Possible { Severity::Note } else { Severity::Warning };
     Diagnostic::new(code!("dns-twice"), format!("the {what} `{name}` is kept by Terraform (`{}`) and by {who}", resource.address))
         .severity(severity)
-        .at(at, format!("kept by `{resource}`"))
+        .at(resource.place, format!("kept by `{resource}`"))
         .at(other, format!("kept by {who}"))
         .note(note)
         .help("let one of them keep it, and take it out of the other")
@@ -47,7 +47,7 @@ fn zones(survey: &Survey, found: &mut Vec<Diagnostic>) {
         let Some(zone) = kept.get(&name).filter(|_| matches!(object.id.kind.as_str(), "Zone" | "ClusterZone")) else { continue };
         let who = format!("{} `{}`", object.id.kind, object.id.name);
         let note = "the second to come finds the zone there and fails; whoever is taken away deletes the zone with all its records";
-        found.push(finding("DNS zone", &name, &zone.resource, zone.name.place, object.name_place(), &who, note));
+        found.push(finding("DNS zone", &name, &zone.resource, object.name_place(), &who, note));
     }
 }
 
@@ -96,7 +96,7 @@ fn records(survey: &Survey, found: &mut Vec<Diagnostic>) {
         if let Some(other) = other {
             let who = format!("ExternalDNS, for {}", other.who);
             let note = "ExternalDNS does not touch a record that it has not made: what the cluster says about this host never arrives";
-            found.push(finding("DNS record", &host, &record.resource, record.name.place, other.place, &who, note));
+            found.push(finding("DNS record", &host, &record.resource, other.place, &who, note));
         }
     }
 }
@@ -179,7 +179,7 @@ fn clients(survey: &Survey, found: &mut Vec<Diagnostic>) {
                         let known = client.id.as_ref().expect("it was found by its id");
                         let who = format!("the blueprint in ConfigMap `{}`", object.id.name);
                         let note = "authentik applies its blueprints again every hour, and undoes what Terraform has set";
-                        found.push(finding("client", &known.text, &client.resource, known.place, id.place, &who, note));
+                        found.push(finding("client", &known.text, &client.resource, id.place, &who, note));
                     }
                 }
             }

@@ -6,7 +6,7 @@ use crate::{
     code,
     diagnostic::{Diagnostic, Severity, nearest},
     flux::{Cluster, Dependency, Unit, UnitName},
-    startup::{Edge, Graph, Reason, Strength},
+    startup::{Edge, Graph, Reason, Strength, knots},
     survey::Survey,
 };
 
@@ -76,9 +76,13 @@ fn unknown(survey: &Survey, cluster: &Cluster, unit: &Unit, dependency: &Depende
 
 /// No unit waits for itself in the end.
 fn cycles(cluster: &Cluster, graph: &Graph, found: &mut Vec<Diagnostic>) {
+    let mut next: Vec<Vec<&Edge>> = vec![Vec::new(); cluster.units.len()];
+    graph.edges.iter().filter(|edge| edge.written.is_some()).for_each(|edge| next[edge.from].push(edge));
+    let targets: Vec<Vec<usize>> = next.iter().map(|edges| edges.iter().map(|edge| edge.to).collect()).collect();
+    let is_knotted = knots(&targets);
     let mut told = BTreeSet::new();
-    for start in 0..cluster.units.len() {
-        let Some(path) = circle(graph, cluster.units.len(), start) else { continue };
+    for start in (0..cluster.units.len()).filter(|at| is_knotted[*at]) {
+        let Some(path) = circle(&next, start) else { continue };
         let members: BTreeSet<usize> = path.iter().map(|edge| edge.from).collect();
         if members.first() != Some(&start) || !told.insert(members) {
             continue;
@@ -96,15 +100,9 @@ fn cycles(cluster: &Cluster, graph: &Graph, found: &mut Vec<Diagnostic>) {
     }
 }
 
-/// A shortest circle of written edges through a unit.
-fn circle(graph: &Graph, units: usize, start: usize) -> Option<Vec<&Edge>> {
-    let written = || graph.edges.iter().filter(|edge| edge.written.is_some());
-    if !written().any(|edge| edge.to == start) || !written().any(|edge| edge.from == start) {
-        return None;
-    }
-    let mut next: Vec<Vec<&Edge>> = vec![Vec::new(); units];
-    written().for_each(|edge| next[edge.from].push(edge));
-    let mut came: Vec<Option<&Edge>> = vec![None; units];
+/// A shortest circle through a unit of the edges that leave each unit.
+fn circle<'g>(next: &[Vec<&'g Edge>], start: usize) -> Option<Vec<&'g Edge>> {
+    let mut came: Vec<Option<&Edge>> = vec![None; next.len()];
     let mut open = std::collections::VecDeque::from([start]);
     while let Some(at) = open.pop_front() {
         for edge in &next[at] {
@@ -149,17 +147,19 @@ fn waits_for_children(cluster: &Cluster, found: &mut Vec<Diagnostic>) {
 
 /// A unit that others wait for says when it is ready.
 fn unready(cluster: &Cluster, found: &mut Vec<Diagnostic>) {
+    let mut waiting: Vec<Vec<&Dependency>> = vec![Vec::new(); cluster.units.len()];
+    let dependencies = cluster.units.iter().flat_map(|unit| &unit.spec.depends_on);
+    for dependency in dependencies.filter(|one| one.ready_expression.is_none()) {
+        if let Some(at) = cluster.index.get(&dependency.unit) {
+            waiting[*at].push(dependency);
+        }
+    }
     for (at, unit) in cluster.units.iter().enumerate() {
         let checks = unit.object.at(["spec", "healthCheckExprs"]).map_or(0, |list| list.items().len());
         if unit.spec.wait || !unit.spec.health_checks.is_empty() || checks > 0 || !becomes_ready_later(unit) {
             continue;
         }
-        let waiting: Vec<&Dependency> = cluster
-            .units
-            .iter()
-            .flat_map(|other| &other.spec.depends_on)
-            .filter(|one| cluster.index.get(&one.unit) == Some(&at) && one.ready_expression.is_none())
-            .collect();
+        let waiting = &waiting[at];
         let Some(first) = waiting.first() else { continue };
         let count = waiting.len();
         found.push(
@@ -221,13 +221,14 @@ fn article(text: &str) -> String {
 fn missing(survey: &Survey, at: usize, found: &mut Vec<Diagnostic>) {
     let cluster = &survey.clusters[at];
     let graph = &survey.graphs[at];
-    let before = written_before(cluster);
+    // Of few units it is asked.
+    let mut before: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
     let mut by_target: BTreeMap<usize, Vec<(&Edge, &Reason)>> = BTreeMap::new();
     for edge in graph.edges.iter().filter(|edge| edge.written.is_none()) {
-        let is_implied = before[edge.from].contains(&edge.to);
-        let Some(reason) = edge.known().next().filter(|reason| reason.strength < Strength::Soft && !is_implied) else {
+        let Some(reason) = edge.known().next().filter(|reason| reason.strength < Strength::Soft) else { continue };
+        if before.entry(edge.from).or_insert_with(|| written_before(cluster, edge.from)).contains(&edge.to) {
             continue;
-        };
+        }
         by_target.entry(edge.to).or_default().push((edge, reason));
     }
     for (to, needs) in by_target {
@@ -259,22 +260,19 @@ fn missing(survey: &Survey, at: usize, found: &mut Vec<Diagnostic>) {
     }
 }
 
-/// What is written to be before each unit: its ancestors, what they and it wait for, and so on.
-fn written_before(cluster: &Cluster) -> Vec<BTreeSet<usize>> {
+/// What is written to be before a unit: its ancestors, what they and it wait for, and so on.
+fn written_before(cluster: &Cluster, at: usize) -> BTreeSet<usize> {
     let next = |at: usize| {
         let unit = &cluster.units[at];
         let waited = unit.spec.depends_on.iter().filter_map(|one| cluster.index.get(&one.unit).copied());
-        waited.chain(unit.parent).collect::<Vec<_>>()
+        waited.chain(unit.parent)
     };
-    let of = |at: usize| {
-        let mut seen = BTreeSet::new();
-        let mut open = next(at);
-        while let Some(to) = open.pop() {
-            if seen.insert(to) {
-                open.extend(next(to));
-            }
+    let mut seen = BTreeSet::new();
+    let mut open: Vec<usize> = next(at).collect();
+    while let Some(to) = open.pop() {
+        if seen.insert(to) {
+            open.extend(next(to));
         }
-        seen
-    };
-    (0..cluster.units.len()).map(of).collect()
+    }
+    seen
 }

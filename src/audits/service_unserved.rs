@@ -6,7 +6,7 @@ use crate::{
     claims::is_release,
     code,
     diagnostic::{Diagnostic, nearest},
-    flux::{Outcome, Unit},
+    flux::Unit,
     knowledge,
     node::{Kind, Node},
     source::Place,
@@ -23,7 +23,7 @@ const SHOWN: usize = 3;
 pub fn audit(survey: &Survey, found: &mut Vec<Diagnostic>) {
     let mut wrong: BTreeMap<(String, String), (BTreeSet<Place>, Option<String>)> = BTreeMap::new();
     for (at, cluster) in survey.clusters.iter().enumerate() {
-        if !cluster.units.iter().all(|unit| matches!(unit.outcome, Outcome::Objects(_))) {
+        if !super::unmade::is_complete(cluster) {
             continue;
         }
         let mut homes = Homes::of(survey, at);

@@ -17,6 +17,10 @@ use crate::{
 /// At most so many users of what is missing are shown.
 const SHOWN: usize = 4;
 
+/// What control planes put into every namespace.
+const GIVEN: &[&str] =
+    &["kube-root-ca.crt", "openshift-service-ca.crt", "istio-ca-root-cert", "linkerd-identity-trust-roots"];
+
 /// What is missing, and everybody who uses it.
 #[derive(Default)]
 struct Missing<'s> {
@@ -67,10 +71,11 @@ pub fn audit(survey: &Survey, found: &mut Vec<Diagnostic>) {
     }
 }
 
-/// Whether everything that Flux applies is known.
-fn is_complete(cluster: &Cluster) -> bool {
-    cluster.units.iter().all(|unit| match unit.outcome {
-        Outcome::Objects(_) => true,
+/// Whether everything that Flux applies is known: all units are built, and no object of them stands for further ones.
+pub(super) fn is_complete(cluster: &Cluster) -> bool {
+    let templates = ["ResourceSet", "Application", "ApplicationSet"];
+    cluster.units.iter().all(|unit| match &unit.outcome {
+        Outcome::Objects(objects) => !objects.iter().any(|object| templates.contains(&object.id.kind.as_str())),
         Outcome::Elsewhere => is_foreign(cluster, unit),
         Outcome::Stopped(_) | Outcome::NoPath => false,
     })
@@ -111,7 +116,6 @@ fn lacking<'u>(makers: &Makers, one: &'u Use) -> Option<&'u str> {
 /// Who may make a Secret or ConfigMap that no manifest shows.
 struct Doubts<'s> {
     survey: &'s Survey,
-    cluster: usize,
     /// Custom resources whose operator may make Secrets under their name: a database and its password.
     operated: BTreeMap<&'s str, Vec<&'s str>>,
     /// Indices of the releases in a namespace.
@@ -134,13 +138,13 @@ impl<'s> Doubts<'s> {
         }
         let keeps = |kind: &str| kind.contains("secret") || kind.contains("config_map") || kind.contains("manifest");
         let unnamed = survey.terraform.unnamed.iter().any(|resource| keeps(&resource.kind));
-        Doubts { survey, cluster, operated, releases, unnamed }
+        Doubts { survey, operated, releases, unnamed }
     }
 
     fn about(&self, one: &Use) -> bool {
         let Stored { kind, namespace, name } = &one.stored;
         // The distribution and its own parts keep theirs there.
-        let is_given = name == "kube-root-ca.crt" || namespace == "kube-system" && *kind == Kind::ConfigMap;
+        let is_given = GIVEN.contains(&name.as_str()) || namespace == "kube-system" && *kind == Kind::ConfigMap;
         let by_operator = [namespace.as_str(), ""]
             .iter()
             .filter_map(|home| self.operated.get(home))
@@ -296,5 +300,91 @@ fn shown(mut finding: Diagnostic, missing: &Missing<'_>, place: impl Fn(&Use) ->
     match missing.uses.len().saturating_sub(SHOWN) {
         0 => finding,
         more => finding.note(format!("and used in {more} more places")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{survey, world::MemWorld};
+
+    const UNIT: &str = "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: web, namespace: flux-system}\n\
+                        spec:\n  path: ./web\n  prune: true\n  sourceRef: {kind: GitRepository, name: flux-system}\n";
+
+    fn messages(files: &[(&str, &str)]) -> Vec<String> {
+        let files = files.iter().copied().chain([("cluster.yaml", UNIT)]);
+        let survey = survey::survey(&MemWorld::new(files), &survey::Options::default()).unwrap();
+        assert_eq!(survey.clusters.len(), 1);
+        let mut found = Vec::new();
+        audit(&survey, &mut found);
+        found.into_iter().map(|finding| finding.message).collect()
+    }
+
+    fn pod(name: &str, from: &str) -> String {
+        format!(
+            "apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}, namespace: web}}\nspec:\n  containers:\n    - name: web\n      \
+             image: ghcr.io/example/web:1.0.0\n      {from}\n"
+        )
+    }
+
+    fn release(chart: &str, values: &str) -> String {
+        format!(
+            "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {{name: gitea, namespace: web}}\nspec:\n  chart:\n    \
+             spec: {{chart: {chart}, sourceRef: {{kind: HelmRepository, name: charts}}}}\n  values: {values}\n"
+        )
+    }
+
+    const USE: &str = "envFrom: [{secretRef: {name: gitea-secret}}]";
+    const UNMADE: &str = "nobody makes the Secret `web/gitea-secret`";
+
+    #[test]
+    fn many_users_of_what_is_missing_are_one_finding() {
+        assert_eq!(messages(&[("web/a.yaml", &pod("a", USE)), ("web/b.yaml", &pod("b", USE))]), [UNMADE]);
+    }
+
+    #[test]
+    fn what_is_optional_need_not_be_there() {
+        let optional = pod("a", "envFrom: [{secretRef: {name: gitea-secret, optional: true}}]");
+        assert_eq!(messages(&[("web/a.yaml", &optional)]), [""; 0]);
+    }
+
+    #[test]
+    fn an_unknown_chart_may_make_what_begins_with_its_release() {
+        let user = pod("a", USE);
+        assert_eq!(messages(&[("web/a.yaml", &user), ("web/r.yaml", &release("gitea", "{}"))]), [""; 0]);
+        assert_eq!(messages(&[("web/a.yaml", &user), ("web/r.yaml", &release("app-template", "{}"))]), [UNMADE]);
+        assert_eq!(messages(&[("web/r.yaml", &release("gitea", "{admin: {existingSecret: gitea-secret}}"))]), [UNMADE]);
+    }
+
+    #[test]
+    fn a_part_that_is_switched_off_uses_nothing() {
+        let values = "{cache: {enabled: false, existingSecret: gitea-secret}}";
+        assert_eq!(messages(&[("web/r.yaml", &release("gitea", values))]), [""; 0]);
+    }
+
+    #[test]
+    fn what_a_script_or_an_instruction_makes_is_made() {
+        let user = pod("a", USE);
+        for path in ["make.sh", "README.md"] {
+            let text = "kubectl create secret generic gitea-secret --namespace web\n";
+            assert_eq!(messages(&[("web/a.yaml", &user), (path, text)]), [""; 0], "{path}");
+        }
+    }
+
+    #[test]
+    fn keys_are_known_unless_everything_is_fetched() {
+        let user = pod("a", "env: [{name: A, valueFrom: {secretKeyRef: {name: gitea-secret, key: token}}}]");
+        let external = |spec: &str| {
+            format!(
+                "apiVersion: external-secrets.io/v1\nkind: ExternalSecret\nmetadata: {{name: gitea-secret, namespace: web}}\nspec: {spec}\n"
+            )
+        };
+        let of = |spec: &str| messages(&[("web/a.yaml", &user), ("web/e.yaml", &external(spec))]);
+        let lacks = ["the Secret `web/gitea-secret` has no key `token`"];
+        assert_eq!(of("{data: [{secretKey: tokens}]}"), lacks);
+        assert_eq!(of("{data: [{secretKey: token}]}"), [""; 0]);
+        assert_eq!(of("{dataFrom: [{extract: {key: a}}]}"), [""; 0]);
+        assert_eq!(of("{dataFrom: [{extract: {key: a}}], target: {template: {data: {tokens: x}}}}"), lacks);
+        assert_eq!(of("{dataFrom: [{extract: {key: a}}], target: {template: {mergePolicy: Merge, data: {tokens: x}}}}"), [""; 0]);
     }
 }

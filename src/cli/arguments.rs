@@ -71,6 +71,7 @@ pub enum Command {
     /// List every object that more than one owner puts into a cluster, over all tools
     Conflicts {
         #[command(flatten)]
+        #[expect(missing_docs, reason = "a doc comment would become its help")]
         survey: Survey,
     },
     /// Say who makes an object, a file, an address or a host, from which lines, and who needs it
@@ -78,6 +79,7 @@ pub enum Command {
         /// `Kind:namespace/name`, `helm:namespace/release`, a file with or without `:LINE`, an address or a host name
         what: String,
         #[command(flatten)]
+        #[expect(missing_docs, reason = "a doc comment would become its help")]
         survey: Survey,
     },
     /// Draw who waits for whom, written and inferred, or who owns what
@@ -85,6 +87,7 @@ pub enum Command {
     /// Play the start of a cluster from nothing, and stop where it would hang
     Bootstrap {
         #[command(flatten)]
+        #[expect(missing_docs, reason = "a doc comment would become its help")]
         survey: Survey,
     },
     /// Print what Flux would apply for a unit of any repository, or the files of a service and what it waits for

@@ -211,10 +211,8 @@ fn of_text(surveyed: &Surveyed, what: &str) -> String {
 
 fn find(node: &Node, what: &str, places: &mut Vec<Place>) {
     match &node.kind {
-        Kind::String(text) => {
-            if text.match_indices(what).any(|(start, _)| is_whole(text, start, what)) {
-                places.push(node.place);
-            }
+        Kind::String(text) if text.match_indices(what).any(|(start, _)| is_whole(text, start, what)) => {
+            places.push(node.place);
         }
         Kind::List(items) => items.iter().for_each(|item| find(item, what, places)),
         Kind::Map(entries) => entries.iter().for_each(|entry| find(&entry.value, what, places)),
@@ -228,7 +226,7 @@ fn is_whole(text: &str, start: usize, what: &str) -> bool {
     let before = text[..start].chars().next_back();
     let mut after = text[start + what.len()..].chars();
     let (next, further) = (after.next(), after.next());
-    !before.is_some_and(|symbol| goes_on(symbol) || symbol == '.')
+    before.is_none_or(|symbol| !goes_on(symbol) && symbol != '.')
         && !next.is_some_and(goes_on)
         && !(next == Some('.') && further.is_some_and(goes_on))
 }

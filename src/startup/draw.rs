@@ -130,7 +130,7 @@ fn color(strength: Option<Strength>) -> &'static str {
 /// Sizes of the SVG, in its own units.
 const HEIGHT: f64 = 28.0;
 const GAP: f64 = 12.0;
-const BETWEEN: f64 = 90.0;
+const BETWEEN: f64 = 64.0;
 const MARGIN: f64 = 24.0;
 const LETTER: f64 = 7.3;
 const LEGEND: f64 = 44.0;

@@ -91,7 +91,9 @@ impl Names {
         let mut shared: BTreeMap<usize, usize> = BTreeMap::new();
         for part in telling(domain) {
             let found = self.by_part.get(&part).map(Vec::as_slice).unwrap_or_default();
-            found.iter().for_each(|at| *shared.entry(*at).or_default() += 1);
+            for at in found {
+                *shared.entry(*at).or_default() += 1;
+            }
         }
         let best = shared.iter().map(|(at, count)| (*count, std::cmp::Reverse(self.parts[*at]))).max()?;
         let mut owners: Vec<usize> = shared

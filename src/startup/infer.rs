@@ -181,7 +181,9 @@ impl<'c> Brought<'c> {
             }
             let mut classes = Vec::new();
             needs::classes_in(&release.values, &mut classes);
-            classes.into_iter().for_each(|class| add(class, release.unit, How::Later));
+            for class in classes {
+                add(class, release.unit, How::Later);
+            }
             needs::hosts_in(&release.values, &mut |host| add(format!("host/{host}"), release.unit, How::Later));
             add(format!("service/{}/{}", release.target_namespace, release.name), release.unit, How::Later);
             let named = [format!("{}/{}", release.namespace, release.name), release.name.clone()];
@@ -340,7 +342,9 @@ fn closures(cluster: &Cluster) -> Vec<Set> {
     let mut waiting: Vec<usize> = next.iter().map(Vec::len).collect();
     let mut behind: Vec<Vec<usize>> = vec![Vec::new(); units.len()];
     for (at, found) in next.iter().enumerate() {
-        found.iter().for_each(|to| behind[*to].push(at));
+        for to in found {
+            behind[*to].push(at);
+        }
     }
     let mut closures = vec![Set::new(units.len()); units.len()];
     let mut ready: Vec<usize> = (0..units.len()).filter(|at| waiting[*at] == 0).collect();
@@ -423,10 +427,12 @@ fn drop_circles(graph: &mut Graph, cluster: &Cluster) {
 }
 
 /// The units that lie in a circle or between circles: what is left when those without a next or a previous one are taken away.
-fn knots(next: &[Vec<usize>]) -> Vec<bool> {
+pub fn knots(next: &[Vec<usize>]) -> Vec<bool> {
     let mut behind: Vec<Vec<usize>> = vec![Vec::new(); next.len()];
     for (at, found) in next.iter().enumerate() {
-        found.iter().for_each(|to| behind[*to].push(at));
+        for to in found {
+            behind[*to].push(at);
+        }
     }
     let mut is_left = vec![true; next.len()];
     for (forward, backward) in [(next, behind.as_slice()), (behind.as_slice(), next)] {

@@ -7,7 +7,7 @@ pub mod needs;
 pub mod network;
 pub mod simulate;
 
-pub use infer::{Deadlock, infer};
+pub use infer::{Deadlock, infer, knots};
 
 use crate::source::Place;
 

@@ -116,7 +116,9 @@ pub fn with(
     let clusters: Vec<Cluster> = roots.iter().map(|root| flux::units::build(&repository, &schemas, root)).collect();
     let unreachable = unreachable(&repository, &roots, &clusters);
     let mut terraform = terraform::claims(&repository, &mut found);
-    plans.into_iter().for_each(|plan| plan.join(&mut terraform));
+    for plan in plans {
+        plan.join(&mut terraform);
+    }
     let releases = helm::releases(&repository, &clusters);
     let talos = talos::read(&repository);
     let mut claims = claims::all(&repository, &clusters, &schemas, &releases, &talos);

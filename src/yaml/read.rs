@@ -168,7 +168,7 @@ struct Reader<'t> {
 #[derive(Clone)]
 struct Item {
     node: Node,
-    /// The text it gives as a key; none where it cannot be one.
+    /// The text it gives as a key; none where it cannot be one, or will not.
     key: Option<String>,
     /// A plain `<<`.
     merges: bool,
@@ -196,12 +196,36 @@ enum OpenKind {
 #[derive(Default)]
 struct OpenMap {
     entries: Vec<Entry>,
-    /// Where in `entries` each key is.
-    index: HashMap<String, usize>,
+    /// Where in `entries` each key is, once there are many; looking along a few is faster.
+    index: Option<HashMap<String, usize>>,
     /// The key whose value comes next.
     pending: Option<(String, Place, bool)>,
     /// The value of `<<`, where its key is, and how many entries stand before it.
     merge: Option<(Node, Place, usize)>,
+}
+
+impl OpenMap {
+    /// Up to here a map has no index.
+    const FEW: usize = 16;
+
+    fn position(&self, key: &str) -> Option<usize> {
+        match &self.index {
+            Some(index) => index.get(key).copied(),
+            None => self.entries.iter().position(|entry| entry.key == key),
+        }
+    }
+
+    /// Adds an entry, whose key is new.
+    fn push(&mut self, entry: Entry) {
+        if let Some(index) = &mut self.index {
+            index.insert(entry.key.clone(), self.entries.len());
+        }
+        self.entries.push(entry);
+        if self.index.is_none() && self.entries.len() > Self::FEW {
+            let keys = self.entries.iter().enumerate().map(|(at, entry)| (entry.key.clone(), at));
+            self.index = Some(keys.collect());
+        }
+    }
 }
 
 /// What has been read of one document.
@@ -263,7 +287,8 @@ impl<'t> Reader<'t> {
                     let value = if nothing { "" } else { &*value };
                     let scalar = Written { span, value, style, tag: tag.as_deref() };
                     self.check_anchor(anchor, span)?;
-                    let item = self.scalar_item(&mut draft, scalar)?;
+                    let wants_key = anchor > 0 || draft.wants_key();
+                    let item = self.scalar_item(&mut draft, scalar, wants_key)?;
                     self.finish(&mut draft, item, anchor)?;
                 }
                 Event::SequenceStart(style, anchor, _) => {
@@ -370,7 +395,7 @@ impl<'t> Reader<'t> {
             }
             return;
         }
-        if let Some(&first) = map.index.get(&key) {
+        if let Some(first) = map.position(&key) {
             let first = &mut map.entries[first];
             if self.dialect == Dialect::Kustomize {
                 self.diagnostics.push(key_twice(&key, key_place, first.key_place));
@@ -379,14 +404,12 @@ impl<'t> Reader<'t> {
             first.value = value;
             return;
         }
-        map.index.insert(key.clone(), map.entries.len());
-        map.entries.push(Entry { key, key_place, value });
+        map.push(Entry { key, key_place, value });
     }
 
     /// A map's own entries, then those that `<<` brings and nothing before them has.
-    fn merged(&self, map: OpenMap, ambiguous: &mut Vec<Ambiguous>) -> Result<Vec<Entry>> {
-        let OpenMap { mut entries, mut index, merge, .. } = map;
-        let Some((node, _, before)) = merge else { return Ok(entries) };
+    fn merged(&self, mut map: OpenMap, ambiguous: &mut Vec<Ambiguous>) -> Result<Vec<Entry>> {
+        let Some((node, _, before)) = map.merge.take() else { return Ok(map.entries) };
         let maps = match node.kind {
             Kind::Map(brought) => vec![brought],
             Kind::List(items) => items
@@ -399,13 +422,10 @@ impl<'t> Reader<'t> {
             _ => return Err(Self::no_merge(node.place)),
         };
         for brought in maps.into_iter().flatten() {
-            match index.get(&brought.key) {
-                None => {
-                    index.insert(brought.key.clone(), entries.len());
-                    entries.push(brought);
-                }
-                Some(&own) if own < before && entries[own].value.to_json() != brought.value.to_json() => {
-                    let place = entries[own].key_place;
+            match map.position(&brought.key) {
+                None => map.push(brought),
+                Some(own) if own < before && map.entries[own].value.to_json() != brought.value.to_json() => {
+                    let place = map.entries[own].key_place;
                     if !ambiguous.iter().any(|earlier| earlier.place == place) {
                         let text = self.text.get(place.span.range()).unwrap_or_default().to_owned();
                         let readings = "overridden by the `<<` below it for kubectl, kept for kustomize";
@@ -415,7 +435,7 @@ impl<'t> Reader<'t> {
                 Some(_) => {}
             }
         }
-        Ok(entries)
+        Ok(map.entries)
     }
 
     fn alias(&mut self, draft: &Draft, id: usize, span: Span) -> Result<Item> {
@@ -437,11 +457,12 @@ impl<'t> Reader<'t> {
 
     /// kubectl takes letters, digits, `_` and `-` for the name of an anchor, and nothing else.
     fn check_anchor(&self, anchor: usize, value: Span) -> Result<()> {
+        // Looked for last: it goes back through the text.
+        if anchor == 0 || self.dialect != Dialect::Kubectl {
+            return Ok(());
+        }
         let before = self.text.get(..value.start as usize).unwrap_or("");
-        let start = match before.rfind('&') {
-            Some(start) if anchor > 0 && self.dialect == Dialect::Kubectl => start,
-            _ => return Ok(()),
-        };
+        let Some(start) = before.rfind('&') else { return Ok(()) };
         let name = self.text[start + 1..].split(char::is_whitespace).next().unwrap_or("");
         let name = name.trim_end_matches([',', ']', '}']);
         if name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')) {
@@ -470,8 +491,8 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// A scalar's value, and a note where readers differ about it.
-    fn scalar_item(&self, draft: &mut Draft, scalar: Written<'_>) -> Result<Item> {
+    /// A scalar's value, and a note where readers differ about it. `wants_key`: whether it may come to be a key.
+    fn scalar_item(&self, draft: &mut Draft, scalar: Written<'_>, wants_key: bool) -> Result<Item> {
         let empty = scalar.value.is_empty() && scalar.is_plain();
         let span = if empty { scalar.span } else { self.trimmed(scalar.span) };
         draft.empty = empty && draft.open.is_empty() && scalar.tag.is_none();
@@ -491,7 +512,7 @@ impl<'t> Reader<'t> {
         if empty && scalar.tag.is_none() && self.is_bare_key(draft, span) {
             return Ok(self.text_item(span, String::new()));
         }
-        self.resolved(Written { span, value, ..scalar })
+        self.resolved(Written { span, value, ..scalar }, wants_key)
     }
 
     fn text_item(&self, span: Span, text: String) -> Item {
@@ -500,7 +521,8 @@ impl<'t> Reader<'t> {
         Item { node, key: Some(text), merges: false, height: 0, cost }
     }
 
-    fn resolved(&self, Written { span, value, style, tag }: Written<'_>) -> Result<Item> {
+    fn resolved(&self, scalar: Written<'_>, wants_key: bool) -> Result<Item> {
+        let Written { span, value, style, tag } = scalar;
         let name = tag.and_then(|tag| tag.suffix_in_namespace(STANDARD));
         let custom = tag.is_some_and(|tag| name.is_none() && tag.original() != "!");
         let plain = style == ScalarStyle::Plain;
@@ -511,6 +533,7 @@ impl<'t> Reader<'t> {
             Some(name) => self.tagged(span, name, value)?,
         };
         let key = match &resolved {
+            _ if !wants_key => None,
             Scalar::Null | Scalar::NotFinite => None,
             Scalar::Bool(flag) => Some(flag.to_string()),
             Scalar::Int(number) => Some(number.to_string()),

@@ -289,6 +289,9 @@ fn float_ambiguity(text: &str) -> Option<&'static str> {
 /// The words only YAML 1.1 takes for booleans.
 fn is_yes_or_no(text: &str) -> bool {
     const WORDS: [&str; 6] = ["y", "n", "yes", "no", "on", "off"];
+    if text.len() > 3 {
+        return false;
+    }
     let lower = text.to_ascii_lowercase();
     if !WORDS.contains(&lower.as_str()) {
         return false;

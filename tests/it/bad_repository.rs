@@ -285,11 +285,13 @@ fn applied(files: &[(&str, &[u8])]) -> Repository {
 
 /// Runs `check`; shows that it ends in time and writes nothing.
 fn checked(repository: &Repository) -> (Vec<String>, String) {
-    let before = repository.files();
+    // Links are listed, not followed: one of them leads to the whole machine.
+    let list = || OsWorld::new(repository.path("")).entries("").unwrap();
+    let before = list();
     let start = Instant::now();
     let said = repository.run(&["check"]);
     assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
-    assert_eq!(repository.files(), before);
+    assert_eq!(list(), before);
     assert_eq!(said.exit, Some(1), "{}", said.stderr);
     (said.codes().into_iter().map(str::to_owned).collect(), said.stderr)
 }
@@ -301,7 +303,7 @@ fn each_broken_file_is_one_finding_of_check_and_the_rest_is_judged() {
         ("apps/latin1.yaml", b"a: H\xe4fen\n", "file-unreadable"),
         ("apps/zeros.yaml", &[0; 4096], "yaml-syntax"),
         ("apps/lfs.yaml", b"version https://git-lfs.github.com/spec/v1\noid sha256:aa\nsize 5\n", "file-unreadable"),
-        ("apps/template.yaml", b"metadata:\n  name: {{ .Release.Name }}\n", "yaml-syntax"),
+        ("apps/template.yaml", b"metadata:\n  name: {{ .Release.Name }}\n", "yaml-value"),
         ("apps/deep.yaml", &[b'['; 5000], "yaml-too-deep"),
     ];
     for (path, bytes, code) in broken {
@@ -318,7 +320,7 @@ fn check_follows_no_link_and_enters_no_other_repository() {
     let repository = applied(&[("module/.git", b"gitdir: ../.git/modules/module\n"), ("module/bad.yaml", b"a: [b\n")]);
     symlink("..", repository.path("good/round")).unwrap();
     symlink("/", repository.path("better/away")).unwrap();
-    assert_eq!(checked(&repository).0, ["path-missing", "owned-twice"]);
+    assert_eq!(checked(&repository).0, ["owned-twice", "path-missing"]);
 }
 
 #[test]

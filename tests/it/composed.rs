@@ -59,7 +59,7 @@ fn a_sound_project_is_clean_and_says_what_was_judged() {
 #[test]
 fn what_terraform_makes_too_is_reported_at_the_template_and_at_the_resource() {
     let world = project(&[("terraform/main.tf", TERRAFORM)], "");
-    let expected = vec!["templates/services/wiki/pages.yaml:2".to_owned(), "terraform/main.tf:5".to_owned()];
+    let expected = vec!["templates/services/wiki/pages.yaml:5".to_owned(), "terraform/main.tf:5".to_owned()];
     let found = found(&world);
     assert_eq!(found.len(), 1, "{found:?}");
     let (code, severity, mut places) = found[0].clone();

@@ -119,7 +119,8 @@ fn planted_faults_are_found() {
     counts.iter_mut().for_each(|(name, count)| {
         count.0 = count.1 - missed.iter().filter(|(missed, _)| missed == name).count();
     });
-    let mut report: Vec<String> = counts.iter().map(|(name, (found, all))| format!("{found:3}/{all:3} {name}")).collect();
+    let mut report: Vec<String> =
+        counts.iter().map(|(name, (found, all))| format!("{found:3}/{all:3} {name}")).collect();
     report.extend(missed.iter().map(|(name, text)| format!("missed {name}: {text}")));
     let report = report.join("\n");
     let enough = |found: usize, all: usize| found * 100 >= all * FOUND;

@@ -62,8 +62,8 @@ fn substituted(question: &Value) -> Value {
     match substitute(&object, &variables) {
         Err(_) => json!({"error": ""}),
         Ok(substituted) => {
-            let names = substituted.undefined.into_iter().map(|undefined| undefined.name);
-            json!({"object": substituted.object.to_json(), "undefined": BTreeSet::from_iter(names)})
+            let names: BTreeSet<_> = substituted.undefined.into_iter().map(|undefined| undefined.name).collect();
+            json!({"object": substituted.object.to_json(), "undefined": names})
         }
     }
 }

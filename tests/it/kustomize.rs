@@ -141,7 +141,9 @@ fn hold(topic: &str) {
         if !wrong.is_empty() {
             failed += 1;
             report += &format!("{}\n", case.name);
-            wrong.iter().for_each(|line| report += &format!("    {line}\n"));
+            for line in wrong {
+                report += &format!("    {line}\n");
+            }
         }
     }
     assert_eq!(failed, 0, "{failed} of {} cases of {topic} differ:\n{report}", cases.len());

@@ -315,7 +315,7 @@ fn settings_allow_set_levels_and_leave_out() {
 #[test]
 fn faults_in_settings_are_found_at_their_place_and_the_rest_is_judged() {
     let mut files = contested();
-    let settings = "roots = [\"nowhere\"]\nrootz = []\nignore = [\"[z\"]\nnetworks = [\"10.0.0.0/99\"]\n\n[owners.hand]\nowns = [\"shared\"]\n\n\
+    let settings = "roots = [\"nowhere\"]\nrootz = []\nignore = [\"[z-a]\"]\nnetworks = [\"10.0.0.0/99\"]\n\n[owners.hand]\nowns = [\"shared\"]\n\n\
         [rendered]\n\"apps/wiki\" = \"rendered.yaml\"\n\n[[handover]]\non = \"ConfigMap:apps/own\"\nfrom = \"taloss\"\nto = \"flux\"\nreason = \"it is so\"\n\n\
         [codes]\nowned-twize = \"off\"\n";
     files.push(("gitopsc.toml", settings.to_owned()));
@@ -324,7 +324,7 @@ fn faults_in_settings_are_found_at_their_place_and_the_rest_is_judged() {
     for expected in [
         "gitopsc.toml:1:",
         "`gitopsc.toml` has no key `rootz`",
-        "`ignore` cannot be `[z`",
+        "`ignore` cannot be `[z-a]`",
         "`10.0.0.0/99` is not a network prefix",
         "`owns` of [owners.hand] cannot be `shared`",
         "`apps/wiki` of [rendered] is not a release that Flux keeps",
@@ -370,11 +370,8 @@ fn charts_rendered_into_files_are_owned_by_their_release() {
     files.push(("rendered/wiki.yaml", map("own", "rendered: yes-it-is")));
     files.push(("gitopsc.toml", "[rendered]\n\"apps/wiki\" = \"./rendered/wiki.yaml\"\n".to_owned()));
     let answer = run(&world(&files), &["conflicts"]);
-    assert!(
-        answer.stdout.contains("ConfigMap:apps/own: conflict\n  rendered/wiki.yaml:4  HelmRelease `apps/wiki`"),
-        "{}",
-        answer.stdout
-    );
+    let both = "ConfigMap:apps/own: conflict\n  two/own.yaml:4  unit `flux-system/two` (owns and prunes)\n  rendered/wiki.yaml:4  HelmRelease `apps/wiki` (owns and prunes)\n";
+    assert!(answer.stdout.contains(both), "{}", answer.stdout);
 }
 
 #[test]
@@ -400,7 +397,7 @@ fn a_github_job_gets_a_summary_after_what_is_there() {
     assert!(answer.stdout.contains("one/shared.yaml"), "{}", answer.stdout);
     let summary = String::from_utf8(world.snapshot()["summary.md"].clone()).unwrap();
     assert!(summary.starts_with("before\n") && summary.contains("owned-twice"), "{summary}");
-    assert!(summary.ends_with("judged 3 units, 4 objects, 7 files in 1 cluster\n"), "{summary}");
+    assert!(summary.ends_with("judged 3 units, 4 objects, 8 files in 1 cluster\n"), "{summary}");
 }
 
 #[test]

@@ -35,6 +35,8 @@ import kustomize_trees  # noqa: E402, needs PyYAML too
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CASES = ROOT / "tests/kustomize/cases"
 RECORDED = ROOT / "tests/kustomize/recorded"
+# How many of the generated trees we may refuse.
+REFUSED = 0.02
 CACHE = pathlib.Path(os.environ.get("GITOPSC_ORACLES") or pathlib.Path.home() / ".cache/gitopsc-oracles")
 
 
@@ -334,7 +336,10 @@ def generate(program, number, start, shrink):
     for what, count in refused.most_common():
         print(f"refused {count} times: {what}")
     print(f"{counts['builds']} trees built alike, {counts['fails']} failed alike, {counts['refused']} refused, {counts['different']} different")
-    return counts["builds"] + counts["fails"], counts["different"]
+    too_many = counts["refused"] > number * REFUSED
+    if too_many:
+        print(f"more than {REFUSED:.0%} of the trees were refused")
+    return counts["builds"] + counts["fails"], counts["different"] + too_many
 
 
 def report(seed, files, theirs, ours):

@@ -58,8 +58,7 @@ impl Operation {
             "copy" => {
                 let from = self.from()?;
                 let (above, key) = find(object, from).ok_or_else(|| self.missing(from))?;
-                let value = get(above, &key).ok_or_else(|| self.missing(from))?;
-                let value = value.cloned().unwrap_or(Node { place: self.place, kind: Kind::Null });
+                let value = get(above, &key, self.place).ok_or_else(|| self.missing(from))?;
                 self.add(object, value)
             }
             "test" => self.test(object),
@@ -127,8 +126,7 @@ impl Operation {
             object.to_json()
         } else {
             let (above, key) = find(object, path).ok_or_else(|| self.missing(path))?;
-            let value = get(above, &key).ok_or_else(|| self.missing(path))?;
-            value.map_or(serde_json::Value::Null, Node::to_json)
+            get(above, &key, self.place).ok_or_else(|| self.missing(path))?.to_json()
         };
         if own == wanted { Ok(()) } else { Err(failed()) }
     }
@@ -172,11 +170,11 @@ fn find<'n>(object: &'n mut Node, path: &str) -> Option<(&'n mut Node, String)> 
     matches!(node.kind, Kind::Map(_) | Kind::List(_)).then_some((node, key))
 }
 
-/// A value of a map or list; Some(None) for a key that a map does not have, which is null to some operations.
-fn get<'n>(above: &'n Node, key: &str) -> Option<Option<&'n Node>> {
+/// A copy of a value of a map or list. A key that a map does not have is null to some operations; None for an index a list has not.
+fn get(above: &Node, key: &str, place: Place) -> Option<Node> {
     match &above.kind {
-        Kind::List(items) => items.get(index(key, items.len())?).map(Some),
-        _ => Some(above.get(key)),
+        Kind::List(items) => items.get(index(key, items.len())?).cloned(),
+        _ => Some(above.get(key).cloned().unwrap_or(Node { place, kind: Kind::Null })),
     }
 }
 

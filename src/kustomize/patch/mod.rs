@@ -10,7 +10,7 @@ use std::collections::HashSet;
 pub(super) use self::merge::{is_quoted, written};
 use self::{inline::Inline, json::Operation};
 use super::{
-    Id, Resource, Stop,
+    Id, Marks, Resource, Stop,
     accumulate::{Builder, missing},
     edit, fails,
     file::Kustomization,
@@ -54,7 +54,10 @@ pub(super) fn patches(
     let mut all = Vec::new();
     let merges = kustomization.list("patchesStrategicMerge");
     for line in merges {
-        let documents = merge_documents(builder, folder, line)?;
+        let mut documents = merge_documents(builder, folder, line)?;
+        for document in &mut documents {
+            write_out_metadata(document, &builder.repository.sources);
+        }
         all.push(Patch::of(Content::Merge(documents), line.place));
     }
     if let Some(first) = merges.first()
@@ -226,7 +229,8 @@ fn operations(text: &Text, sources: &Sources) -> Result<Vec<Operation>, Stop> {
     Ok(steps.iter().map(Operation::read).collect())
 }
 
-/// Labels and annotations of a patch with a target are texts to kustomize, even where they are null to delete something.
+/// Labels and annotations are texts to kustomize in a patch with a target and in `patchesStrategicMerge`, even where they are null to
+/// delete something.
 fn write_out_metadata(patch: &mut Node, sources: &Sources) {
     for field in ["labels", "annotations"] {
         write_out(patch, field, sources);
@@ -315,6 +319,8 @@ impl Patch {
             let api_version = resource.object.get("apiVersion").cloned();
             if !self.merge(resource, document, sources)? {
                 gone.push(at);
+            } else if api_version.is_none() && resource.object.get("apiVersion").is_some() {
+                resource.object.set("apiVersion", document.place, Node { place: document.place, kind: Kind::Null });
             } else if let Some(api_version) = api_version
                 && resource.object.get("apiVersion").is_none_or(|own| own.kind != api_version.kind)
             {
@@ -353,6 +359,11 @@ impl Patch {
         let namespace = object.at(["metadata", "namespace"]).cloned();
         if !merge::merge(object, document, sources)? || load::is_empty(object) {
             return Ok(false);
+        }
+        // kustomize keeps its notes in annotations: a patch that deletes them all deletes these too.
+        if document.at(["metadata", "annotations"]).is_some_and(edit::is_null) {
+            resource.past.clear();
+            resource.marks = Marks::default();
         }
         if !self.allow_kind_change {
             restore(object, &["kind"], kind);

@@ -130,7 +130,9 @@ impl Replacement {
             (None, Some(source)) => Some(From::field(source)),
             (None, None) => None,
         };
-        let targets = given(entry, "targets").map(|targets| targets.items().iter().map(Target::read).collect());
+        let targets = given(entry, "targets")
+            .filter(|targets| !targets.items().is_empty())
+            .map(|targets| targets.items().iter().map(Target::read).collect());
         Ok(Replacement { from, targets: targets.transpose()?, place: entry.place })
     }
 }

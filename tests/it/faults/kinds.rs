@@ -88,6 +88,11 @@ pub const KINDS: &[Kind] = &[
     kind("a JSON patch of a field that is not there", "build-fails", json_patch),
     kind("OpenTofu code that is not there", "tofu-missing", no_code),
     kind("`createNamespace` beside an owned Namespace", "create-namespace-owned", create_namespace),
+    kind("a Secret that nobody makes", "secret-unmade", secret_unmade),
+    kind("a ConfigMap that nobody makes", "configmap-unmade", map_unmade),
+    kind("a key that is not in it", "key-unmade", key_unmade),
+    kind("an address that no pool has", "address-stray", address_stray),
+    kind("a bootstrap of another version", "versions-disagree", versions_disagree),
 ];
 
 /// An object in a file.
@@ -326,7 +331,9 @@ fn copied(tree: &Tree) -> Vec<Fault<'_>> {
             continue;
         }
         let other = units.iter().enumerate().find(|(other, unit)| {
-            other != at && unit.target() == units[*at].target() && tree.files.contains_key(&format!("{}/kustomization.yaml", unit.folder))
+            other != at
+                && unit.target() == units[*at].target()
+                && tree.files.contains_key(&format!("{}/kustomization.yaml", unit.folder))
         });
         if let Some((_, other)) = other {
             let mut change = Change::of(tree);
@@ -341,7 +348,8 @@ fn copied(tree: &Tree) -> Vec<Fault<'_>> {
 /// A Namespace in a second unit without a target namespace.
 fn namespace_copied(tree: &Tree) -> Vec<Fault<'_>> {
     let namespaces: Vec<Document<'_>> = documents(tree).into_iter().filter(|it| it.is("Namespace", "v1")).collect();
-    let homes: Vec<Unit<'_>> = units(tree).into_iter().filter(|unit| unit.target().is_empty() && is_plain(tree)).collect();
+    let homes: Vec<Unit<'_>> =
+        units(tree).into_iter().filter(|unit| unit.target().is_empty() && is_plain(tree)).collect();
     let homes: Vec<&Unit<'_>> =
         homes.iter().filter(|unit| unit.folder.contains("apps/") && !unit.folder.ends_with("apps")).collect();
     let mut faults = Vec::new();
@@ -418,17 +426,18 @@ fn talos_manifest(tree: &Tree) -> Vec<Fault<'_>> {
     let units = units(tree);
     let machines: Vec<&str> = tree.files.keys().map(String::as_str).filter(|path| path.starts_with("talos/")).collect();
     let mut faults = Vec::new();
-    for (count, (at, document)) in applied(tree).iter().filter(|(_, it)| it.kind() == "ConfigMap" || it.kind() == "Service").enumerate() {
+    for (count, (at, document)) in
+        applied(tree).iter().filter(|(_, it)| it.kind() == "ConfigMap" || it.kind() == "Service").enumerate()
+    {
         let Some(machine) = machines.get(count % machines.len().max(1)) else { continue };
         let mut change = Change::of(tree);
         let text = change.text(machine).to_owned();
         let first = text.lines().count() + 1;
-        let inner: String = document
-            .lines
-            .iter()
-            .map(|line| format!("        {line}\n"))
-            .collect::<String>()
-            .replacen("        metadata:\n", &format!("        metadata:\n          namespace: {}\n", home_of(&units[*at], document)), 1);
+        let inner: String = document.lines.iter().map(|line| format!("        {line}\n")).collect::<String>().replacen(
+            "        metadata:\n",
+            &format!("        metadata:\n          namespace: {}\n", home_of(&units[*at], document)),
+            1,
+        );
         let manifest = format!("  inlineManifests:\n    - name: extra\n      contents: |\n{inner}");
         let last = first + manifest.lines().count() - 1;
         change.put(machine, format!("{text}{manifest}"));
@@ -559,7 +568,8 @@ fn circle(tree: &Tree) -> Vec<Fault<'_>> {
 /// The unit that applies a unit: the one whose folder its file lies in.
 fn parent_of<'a, 't>(all: &'a [Unit<'t>], unit: &Unit<'_>) -> Option<&'a Unit<'t>> {
     let holds = |other: &&Unit<'_>| {
-        other.name != unit.name && unit.document.path.strip_prefix(&other.folder).is_some_and(|rest| rest.starts_with('/'))
+        other.name != unit.name
+            && unit.document.path.strip_prefix(&other.folder).is_some_and(|rest| rest.starts_with('/'))
     };
     all.iter().filter(holds).max_by_key(|other| other.folder.len())
 }
@@ -584,10 +594,15 @@ fn unready(tree: &Tree) -> Vec<Fault<'_>> {
     let all = units(tree);
     let waited: Vec<String> = all
         .iter()
-        .flat_map(|unit| unit.dependencies().into_iter().map(|number| unit.document.line(number).trim_start_matches("    - name: ").to_owned()))
+        .flat_map(|unit| {
+            unit.dependencies()
+                .into_iter()
+                .map(|number| unit.document.line(number).trim_start_matches("    - name: ").to_owned())
+        })
         .collect();
     let applied = applied(tree);
-    let has_release = |at: usize| applied.iter().any(|(of, it)| *of == at && ["HelmRelease", "Deployment"].contains(&it.kind()));
+    let has_release =
+        |at: usize| applied.iter().any(|(of, it)| *of == at && ["HelmRelease", "Deployment"].contains(&it.kind()));
     let mut faults = Vec::new();
     for (at, unit) in all.iter().enumerate().filter(|(at, _)| has_release(*at)) {
         let Some(number) = unit.document.number("  wait: true") else { continue };
@@ -595,7 +610,12 @@ fn unready(tree: &Tree) -> Vec<Fault<'_>> {
         change.replace(unit.document.path, number, &[]);
         if !waited.contains(&unit.name) {
             // Somebody has to wait for it, who does not come before it.
-            let before = |other: &&Unit<'_>| other.namespace == unit.namespace && other.name != unit.name && other.waits() && !waited.contains(&other.name);
+            let before = |other: &&Unit<'_>| {
+                other.namespace == unit.namespace
+                    && other.name != unit.name
+                    && other.waits()
+                    && !waited.contains(&other.name)
+            };
             let Some(other) = all.iter().find(before) else { continue };
             depend(&mut change, other, unit);
         }
@@ -655,7 +675,9 @@ fn order_missing(tree: &Tree) -> Vec<Fault<'_>> {
                 "tofu-controller" => "infra.contrib.fluxcd.io",
                 _ => continue,
             };
-            let of_group = |document: &Document<'_>| document.value("apiVersion:").is_some_and(|version| version.starts_with(group));
+            let of_group = |document: &Document<'_>| {
+                document.value("apiVersion:").is_some_and(|version| version.starts_with(group))
+            };
             let Some((_, user)) = applied.iter().find(|(of, it)| *of == at && of_group(it)) else { continue };
             let mut change = Change::of(tree);
             let mut lines = vec![number, number + 1];
@@ -731,13 +753,19 @@ fn never_closed(tree: &Tree) -> Vec<Fault<'_>> {
 
 fn tab(tree: &Tree) -> Vec<Fault<'_>> {
     let is_first = |line: &str| line.starts_with("  ") && !line.starts_with("   ") && !line.starts_with("  -");
-    let mut all = instead(tree, |_, line| is_first(line) && line.starts_with("  name: "), |line| vec![format!("\t{}", line.trim())], 0);
+    let mut all = instead(
+        tree,
+        |_, line| is_first(line) && line.starts_with("  name: "),
+        |line| vec![format!("\t{}", line.trim())],
+        0,
+    );
     all.retain(|fault| !fault.path.contains("remote"));
     all
 }
 
 fn key_twice(tree: &Tree) -> Vec<Fault<'_>> {
-    let wanted = |document: &Document<'_>, line: &str| line.starts_with("  name: ") && !document.path.contains("remote");
+    let wanted =
+        |document: &Document<'_>, line: &str| line.starts_with("  name: ") && !document.path.contains("remote");
     instead(tree, wanted, |line| vec![line.to_owned(), line.to_owned()], 1)
 }
 
@@ -790,9 +818,8 @@ fn flux_api(tree: &Tree) -> Vec<Fault<'_>> {
         "apiVersion: source.toolkit.fluxcd.io/v1" => Some("apiVersion: source.toolkit.fluxcd.io/v1beta2"),
         _ => None,
     };
-    let wanted = |document: &Document<'_>, line: &str| {
-        is_plain(tree) && old(line).is_some() && !document.path.contains("gotk")
-    };
+    let wanted =
+        |document: &Document<'_>, line: &str| is_plain(tree) && old(line).is_some() && !document.path.contains("gotk");
     instead(tree, wanted, |line| vec![old(line).unwrap().to_owned()], 0)
 }
 
@@ -877,7 +904,17 @@ fn namespace_unset(tree: &Tree) -> Vec<Fault<'_>> {
     let mut faults = Vec::new();
     for (at, document) in applied(tree).iter().filter(|_| is_plain(tree)) {
         let unit = &units[*at];
-        let known = ["HelmRelease", "ConfigMap", "Service", "Deployment", "Ingress", "Certificate", "HelmRepository", "ExternalSecret", "StatefulSet"];
+        let known = [
+            "HelmRelease",
+            "ConfigMap",
+            "Service",
+            "Deployment",
+            "Ingress",
+            "Certificate",
+            "HelmRepository",
+            "ExternalSecret",
+            "StatefulSet",
+        ];
         if !known.contains(&document.kind()) || !unit.target().is_empty() {
             continue;
         }
@@ -910,7 +947,11 @@ fn without_entry<'t>(tree: &'t Tree, end: &str) -> Vec<(Change<'t>, String)> {
 fn unlisted(tree: &Tree) -> Vec<Fault<'_>> {
     let mut faults = Vec::new();
     for (change, path) in without_entry(tree, ".yaml") {
-        if path.ends_with("unit.yaml") || path.contains("components/") || path.contains("gotk") || short(parent(&path)) == "flux" {
+        if path.ends_with("unit.yaml")
+            || path.contains("components/")
+            || path.contains("gotk")
+            || short(parent(&path)) == "flux"
+        {
             continue;
         }
         let number = documents(tree).iter().find(|it| it.path == path).and_then(|it| it.number("kind:"));
@@ -983,7 +1024,8 @@ fn never_set(tree: &Tree) -> Vec<Fault<'_>> {
     let mut faults = Vec::new();
     for (at, (_, document)) in releases(tree).iter().enumerate() {
         let Some(values) = document.number("  values:") else { continue };
-        let (key, value) = [("adminPassword", "changeme"), ("apiToken", "<your-token>"), ("secretKey", "REPLACE_ME")][at % 3];
+        let (key, value) =
+            [("adminPassword", "changeme"), ("apiToken", "<your-token>"), ("secretKey", "REPLACE_ME")][at % 3];
         let mut change = Change::of(tree);
         change.insert(document.path, values, &[&format!("    {key}: {value}")]);
         faults.push(change.at(document.path, values + 1));
@@ -1083,7 +1125,8 @@ fn json_patch(tree: &Tree) -> Vec<Fault<'_>> {
 }
 
 fn no_code(tree: &Tree) -> Vec<Fault<'_>> {
-    let wanted = |document: &Document<'_>, line: &str| document.is("Terraform", "infra.contrib") && line.starts_with("  path: ");
+    let wanted =
+        |document: &Document<'_>, line: &str| document.is("Terraform", "infra.contrib") && line.starts_with("  path: ");
     instead(tree, wanted, |line| vec![format!("{line}-old")], 0)
 }
 
@@ -1115,6 +1158,70 @@ fn create_namespace(tree: &Tree) -> Vec<Fault<'_>> {
             }
         };
         faults.push(change.at(document.path, number));
+    }
+    faults
+}
+
+/// Misspells the name of what an environment variable of a Deployment comes from, or its key.
+fn reference_misspelt<'t>(tree: &'t Tree, reference: &str, after: usize) -> Vec<Fault<'t>> {
+    let mut faults = Vec::new();
+    for (_, document) in applied(tree).iter().filter(|(_, it)| is_home(tree) && it.kind() == "Deployment") {
+        for number in document.numbers(|line| line.trim() == reference) {
+            let line = document.line(number + after);
+            let mut change = Change::of(tree);
+            change.replace(document.path, number + after, &[&format!("{line}-old")]);
+            faults.push(change.at(document.path, number + after));
+        }
+    }
+    faults
+}
+
+fn secret_unmade(tree: &Tree) -> Vec<Fault<'_>> {
+    // A name that begins like a release's may be one that its chart makes.
+    let tls = |document: &Document<'_>, line: &str| {
+        is_home(tree) && document.kind() == "Ingress" && line.starts_with("      secretName: ")
+    };
+    let mut faults = reference_misspelt(tree, "secretKeyRef:", 1);
+    faults.extend(instead(tree, tls, |_| vec!["      secretName: wildcard".to_owned()], 0));
+    faults
+}
+
+fn map_unmade(tree: &Tree) -> Vec<Fault<'_>> {
+    reference_misspelt(tree, "configMapKeyRef:", 1)
+}
+
+fn key_unmade(tree: &Tree) -> Vec<Fault<'_>> {
+    let mut faults = reference_misspelt(tree, "configMapKeyRef:", 2);
+    faults.extend(reference_misspelt(tree, "secretKeyRef:", 2));
+    faults
+}
+
+fn address_stray(tree: &Tree) -> Vec<Fault<'_>> {
+    let mut faults = Vec::new();
+    for (_, document) in releases(tree) {
+        let Some(values) = document.number("  values:") else { continue };
+        let mut change = Change::of(tree);
+        change.insert(document.path, values, &["    loadBalancerIP: 10.30.0.99"]);
+        faults.push(change.at(document.path, values + 1));
+    }
+    faults
+}
+
+/// A helmfile that installs a release before Flux, in another version of its chart.
+fn versions_disagree(tree: &Tree) -> Vec<Fault<'_>> {
+    let units = units(tree);
+    let mut faults = Vec::new();
+    for (at, document) in releases(tree) {
+        let Some(chart) = document.value("      chart:").filter(|_| document.number("      version:").is_some()) else {
+            continue;
+        };
+        let mut change = Change::of(tree);
+        let (name, namespace) = (release_name(&document), home_of(&units[at], &document));
+        let text = format!(
+            "releases:\n  - name: {name}\n    namespace: {namespace}\n    chart: charts/{chart}\n    version: 0.0.1\n"
+        );
+        change.put("bootstrap/helmfile.yaml", text);
+        faults.push(change.at("bootstrap/helmfile.yaml", 5));
     }
     faults
 }

@@ -17,8 +17,7 @@ pub fn all() -> Vec<Tree> {
         name,
         files: read(&format!("tests/oracle/repositories/{folder}"), ""),
     };
-    let mut trees: Vec<Tree> =
-        APPS.iter().map(|(name, apps)| home(name, &[(*name, &apps[..FEW])])).collect();
+    let mut trees: Vec<Tree> = APPS.iter().map(|(name, apps)| home(name, &[(*name, &apps[..FEW])])).collect();
     trees.extend([
         home("town", APPS),
         worked_example(),
@@ -134,9 +133,11 @@ impl Home {
         self.put("kubernetes/flux/flux-system/kustomization.yaml", list("  - gotk-sync.yaml\n"));
         self.put("kubernetes/flux/kustomization.yaml", list("  - flux-system\n  - apps.yaml\n"));
         self.put("kubernetes/flux/apps.yaml", unit("apps", "flux-system", "./kubernetes/apps", ""));
-        let settings = object("v1", "ConfigMap", "settings", "", "data:\n  DOMAIN: lab.example.org\n  ZONE: Europe/Prague\n");
+        let settings =
+            object("v1", "ConfigMap", "settings", "", "data:\n  DOMAIN: lab.example.org\n  ZONE: Europe/Prague\n");
         self.put("kubernetes/components/settings/settings.yaml", settings);
-        let component = "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nresources:\n  - settings.yaml\n";
+        let component =
+            "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nresources:\n  - settings.yaml\n";
         self.put("kubernetes/components/settings/kustomization.yaml", component);
         self.put(
             "gitopsc.toml",
@@ -146,9 +147,12 @@ impl Home {
             "terraform/main.tf",
             "terraform {\n  required_version = \">= 1.8\"\n}\n\nresource \"flux_bootstrap_git\" \"this\" {\n  path = \"kubernetes/flux\"\n}\n",
         );
-        for (name, kind, address) in
-            [("north", "controlplane", 11), ("east", "controlplane", 12), ("south", "controlplane", 13), ("west", "worker", 14)]
-        {
+        for (name, kind, address) in [
+            ("north", "controlplane", 11),
+            ("east", "controlplane", 12),
+            ("south", "controlplane", 13),
+            ("west", "worker", 14),
+        ] {
             self.put(
                 &format!("talos/{name}.yaml"),
                 format!(
@@ -285,7 +289,9 @@ fn oci_source(app: &str, at: usize) -> String {
 
 fn oci_release(app: &str, at: usize) -> String {
     let chart = if at % 3 == 1 {
-        format!("  chart:\n    spec:\n      chart: {app}\n      version: 4.2.{at}\n      sourceRef:\n        kind: HelmRepository\n        name: {app}\n")
+        format!(
+            "  chart:\n    spec:\n      chart: {app}\n      version: 4.2.{at}\n      sourceRef:\n        kind: HelmRepository\n        name: {app}\n"
+        )
     } else {
         format!("  chartRef:\n    kind: OCIRepository\n    name: {app}\n")
     };
