@@ -20,6 +20,7 @@ mod plugins;
 mod references;
 mod remote;
 mod select;
+mod shared;
 mod transform;
 mod variables;
 
@@ -63,6 +64,8 @@ pub(crate) struct Marks {
     pub generated: bool,
     /// The variables whose value is its.
     pub variables: Vec<String>,
+    /// Whether one of its labels or annotations was set in several fields at once, and may still be one value.
+    pub shares: bool,
     /// What it does to an object of its name.
     pub behavior: Behavior,
 }

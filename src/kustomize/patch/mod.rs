@@ -18,6 +18,7 @@ use super::{
     id::Identity,
     kubectl, load, refused, remote,
     select::Selector,
+    shared,
 };
 use crate::{
     node::{Kind, Node},
@@ -353,11 +354,13 @@ impl Patch {
         if self.allow_name_change || self.allow_kind_change {
             resource.remember();
         }
-        let object = &mut resource.object;
+        let object = &resource.object;
         let kind = object.get("kind").cloned();
         let name = object.at(["metadata", "name"]).cloned();
         let namespace = object.at(["metadata", "namespace"]).cloned();
-        if !merge::merge(object, document, sources)? || load::is_empty(object) {
+        if !shared::keeping(resource, |resource| merge::merge(&mut resource.object, document, sources))?
+            || load::is_empty(&resource.object)
+        {
             return Ok(false);
         }
         // kustomize keeps its notes in annotations: a patch that deletes them all deletes these too.
@@ -365,6 +368,7 @@ impl Patch {
             resource.past.clear();
             resource.marks = Marks::default();
         }
+        let object = &mut resource.object;
         if !self.allow_kind_change {
             restore(object, &["kind"], kind);
         }
@@ -389,6 +393,8 @@ impl Patch {
             edit::map_at(object, &["metadata", "annotations"], self.place);
         }
         json::apply(object, operations)?;
+        resource.marks.shares = false;
+        let object = &mut resource.object;
         write_out(object, "annotations", sources);
         Ok(())
     }

@@ -9,6 +9,7 @@ pub(super) mod replicas;
 use super::{
     Resource, Stop, edit, fails,
     field_specs::{FieldSpec, Make},
+    shared,
 };
 use crate::{
     node::{Kind, Node},
@@ -19,9 +20,16 @@ use crate::{
 /// Sets the keys of a map of texts in every map that the fields name.
 pub(super) fn set_texts(resources: &mut [Resource], pairs: &Node, fields: &[FieldSpec]) -> Result<(), Stop> {
     for resource in resources {
-        for field in fields {
-            field.visit(&mut resource.object, Make::Map, pairs.place, &mut |map| set_pairs(map, pairs))?;
-        }
+        let mut times = 0;
+        shared::keeping(resource, |resource| {
+            fields.iter().try_for_each(|field| {
+                field.visit(&mut resource.object, Make::Map, pairs.place, &mut |map| {
+                    times += 1;
+                    set_pairs(map, pairs)
+                })
+            })
+        })?;
+        resource.marks.shares |= times > 1;
     }
     Ok(())
 }

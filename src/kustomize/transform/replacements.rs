@@ -13,6 +13,7 @@ use crate::{
         patch::{is_quoted, written},
         refused, remote,
         select::Selector,
+        shared,
     },
     node::{Entries, Entry, Kind, Node},
     repository::resolve,
@@ -209,7 +210,11 @@ pub(in crate::kustomize) fn apply(
             }
         };
         for target in targets {
+            let before: Vec<_> = resources.iter().map(shared::before).collect();
             target.apply(resources, &value, sources)?;
+            for (before, resource) in before.iter().zip(resources.iter_mut()) {
+                shared::follow(before.as_ref(), resource);
+            }
         }
     }
     Ok(())

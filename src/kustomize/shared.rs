@@ -1,0 +1,64 @@
+//! Labels and annotations that kustomize sets in several fields at once stay one value to it: whoever changes one changes them all.
+//!
+//! An overlay that gives `metadata.labels.app` another value so changes the selector too that its base set with `commonLabels`.
+
+use super::{Resource, Stop};
+use crate::{
+    node::{Kind, Node},
+    source::Place,
+};
+
+/// Changes an object, and then whatever is one value with what was changed.
+pub(super) fn keeping<T>(
+    resource: &mut Resource,
+    change: impl FnOnce(&mut Resource) -> Result<T, Stop>,
+) -> Result<T, Stop> {
+    let before = before(resource);
+    let result = change(resource)?;
+    follow(before.as_ref(), resource);
+    Ok(result)
+}
+
+/// An object as it is, where something may follow its changes.
+pub(super) fn before(resource: &Resource) -> Option<Node> {
+    resource.marks.shares.then(|| resource.object.clone())
+}
+
+/// Changes whatever is one value with what was changed since.
+pub(super) fn follow(before: Option<&Node>, resource: &mut Resource) {
+    let Some(before) = before else { return };
+    let mut changed = Vec::new();
+    compare(before, &resource.object, &mut changed);
+    for (key, place, value) in changed {
+        spread(&mut resource.object, &key, place, &value);
+    }
+}
+
+/// The texts that were changed: their keys, where the old ones are written, and the new ones.
+fn compare(before: &Node, after: &Node, changed: &mut Vec<(String, Place, Node)>) {
+    for entry in before.entries() {
+        let Some(now) = after.get(&entry.key) else { continue };
+        match (&entry.value.kind, &now.kind) {
+            (Kind::String(_), Kind::String(_)) if entry.value != *now => {
+                changed.push((entry.key.clone(), entry.value.place, now.clone()));
+            }
+            _ => compare(&entry.value, now, changed),
+        }
+    }
+}
+
+fn spread(node: &mut Node, key: &str, place: Place, new: &Node) {
+    match &mut node.kind {
+        Kind::List(items) => items.iter_mut().for_each(|item| spread(item, key, place, new)),
+        Kind::Map(entries) => {
+            for (own, value) in entries.values_mut() {
+                if own == key && value.place == place {
+                    *value = new.clone();
+                } else {
+                    spread(value, key, place, new);
+                }
+            }
+        }
+        _ => {}
+    }
+}
