@@ -3,11 +3,15 @@
 //! ```text
 //! cargo run --release --example scale -- write 1000 DIR
 //! cargo run --release --example scale -- time 100 1000 10000
+//! cargo run --release --example scale -- units 1000 DIR
 //! ```
+//!
+//! `units` writes one without an inventory, to be checked: so many Flux Kustomizations, as people write them.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it answers on a terminal")]
 
 mod cluster;
+mod repository;
 
 use std::{
     env, fs, io,
@@ -26,11 +30,12 @@ fn main() -> ExitCode {
     let words: Vec<String> = env::args().skip(1).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let done = match words.as_slice() {
-        ["write", count, folder] => number(count).and_then(|count| write(count, Path::new(folder))),
+        ["write", count, folder] => number(count).and_then(|count| write(cluster::files(count), Path::new(folder))),
+        ["units", count, folder] => number(count).and_then(|count| write(repository::files(count), Path::new(folder))),
         ["time", counts @ ..] if !counts.is_empty() => {
             counts.iter().map(|count| number(count)).collect::<Result<Vec<_>, _>>().and_then(|counts| time(&counts))
         }
-        _ => Err("usage: scale write COUNT DIR | scale time COUNT…".into()),
+        _ => Err("usage: scale write COUNT DIR | scale units COUNT DIR | scale time COUNT…".into()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -42,16 +47,16 @@ fn main() -> ExitCode {
 }
 
 fn number(text: &str) -> Result<usize, String> {
-    text.parse().map_err(|_| format!("`{text}` is not a number of services"))
+    text.parse().map_err(|_| format!("`{text}` is no number"))
 }
 
-fn write(count: usize, folder: &Path) -> Result<(), String> {
+fn write(files: cluster::Files, folder: &Path) -> Result<(), String> {
     let write = |path: &str, text: &str| -> io::Result<()> {
         let path = folder.join(path);
         fs::create_dir_all(path.parent().expect("every file lies in the folder"))?;
         fs::write(path, text)
     };
-    for (path, text) in cluster::files(count) {
+    for (path, text) in files {
         write(&path, &text).map_err(|error| format!("cannot write `{path}`: {error}"))?;
     }
     Ok(())
