@@ -210,7 +210,7 @@ spec:
     if unit % 4 == 3 {
         waits.push(unit - 1);
     }
-    if unit % 5 == 0 && unit >= TOGETHER {
+    if unit.is_multiple_of(5) && unit >= TOGETHER {
         waits.push(unit % TOGETHER);
     }
     if !waits.is_empty() {

@@ -95,10 +95,12 @@ fn of_object(cluster: usize, object: &Object, found: &mut Vec<Served>) {
         }
         ("gateway.networking.k8s.io", _) => list(&["spec", "hostnames"]).iter().for_each(|host| add(By::Route, host)),
         ("networking.istio.io", "VirtualService") => {
-            list(&["spec", "hosts"]).iter().for_each(|host| add(By::Route, host))
+            for host in list(&["spec", "hosts"]) {
+                add(By::Route, host);
+            }
         }
         ("projectcontour.io", "HTTPProxy") => {
-            node.at(["spec", "virtualhost", "fqdn"]).into_iter().for_each(|host| add(By::Route, host))
+            node.at(["spec", "virtualhost", "fqdn"]).into_iter().for_each(|host| add(By::Route, host));
         }
         ("traefik.io" | "traefik.containo.us", "IngressRoute" | "IngressRouteTCP") => {
             for rule in list(&["spec", "routes"]).iter().filter_map(|route| route.get("match")) {
@@ -114,7 +116,9 @@ fn of_object(cluster: usize, object: &Object, found: &mut Vec<Served>) {
                 .for_each(|host| add(By::Record, host));
         }
         ("cert-manager.io", "Certificate") => {
-            list(&["spec", "dnsNames"]).iter().for_each(|host| add(By::Certificate, host))
+            for host in list(&["spec", "dnsNames"]) {
+                add(By::Certificate, host);
+            }
         }
         _ => {}
     }
@@ -133,7 +137,7 @@ fn in_values(values: &Node, add: &mut impl FnMut(&str, Place)) {
             || entry.key.ends_with("/hostname");
         if is_host_key {
             each_text(&entry.value, &mut |text, place| {
-                text.split(',').map(str::trim).filter(|host| is_host(host)).for_each(|host| add(host, place))
+                text.split(',').map(str::trim).filter(|host| is_host(host)).for_each(|host| add(host, place));
             });
         }
         in_values(&entry.value, add);

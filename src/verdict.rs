@@ -149,7 +149,7 @@ impl Case<'_> {
             return self.several_owners(&owners);
         }
         if owners.len() == 1 && !starters.is_empty() {
-            return self.handover(owners[0], &starters);
+            return handover(owners[0], &starters);
         }
         if starters.len() >= 2 {
             if starters.iter().any(|claim| claim.tool == Tool::Talos) {
@@ -202,7 +202,7 @@ impl Case<'_> {
             let text = "a unit that applies itself takes itself away when its folder stops listing it, and two sources decide what it is";
             return (Verdict::Conflict, Severity::Error, text.to_owned());
         }
-        if self.are_copies(owners) {
+        if are_copies(owners) {
             let text = match prunes {
                 0 => "they are the same today, and will fight once one of them changes",
                 _ => "they are the same today, but whichever stops having it deletes it for both",
@@ -215,28 +215,6 @@ impl Case<'_> {
             "each undoes what the other did, again and again"
         };
         (Verdict::Conflict, Severity::Error, text.to_owned())
-    }
-
-    fn handover(&self, owner: &Claim, starters: &[&&Claim]) -> (Verdict, Severity, String) {
-        let talos = starters.iter().find(|claim| claim.tool == Tool::Talos);
-        if talos.is_some() {
-            let differs = starters
-                .iter()
-                .any(|claim| claim.content.is_some() && owner.content.is_some() && claim.content != owner.content);
-            let text = if differs {
-                "Talos makes it at the first boot and writes its own version again at each `talosctl upgrade-k8s`, which undoes this one"
-            } else {
-                "Talos makes it at the first boot, writes it again at each `talosctl upgrade-k8s`, and deletes it once it leaves the machine configuration"
-            };
-            return (Verdict::Handover, Severity::Warning, text.to_owned());
-        }
-        (Verdict::Handover, Severity::Note, "one makes it where it is missing, the other one keeps it".to_owned())
-    }
-
-    fn are_copies(&self, owners: &[&&Claim]) -> bool {
-        let mut contents = owners.iter().map(|claim| claim.content);
-        let first = contents.next().flatten();
-        first.is_some() && contents.all(|content| content == first)
     }
 
     /// Whether handovers in the settings speak of this object and of every tool that has it.
@@ -257,6 +235,28 @@ impl Case<'_> {
 /// What settings call the tool of a claim.
 fn called(claim: &Claim) -> &str {
     if claim.tool == Tool::Declared { &claim.unit } else { claim.tool.name() }
+}
+
+fn handover(owner: &Claim, starters: &[&&Claim]) -> (Verdict, Severity, String) {
+    let talos = starters.iter().find(|claim| claim.tool == Tool::Talos);
+    if talos.is_some() {
+        let differs = starters
+            .iter()
+            .any(|claim| claim.content.is_some() && owner.content.is_some() && claim.content != owner.content);
+        let text = if differs {
+            "Talos makes it at the first boot and writes its own version again at each `talosctl upgrade-k8s`, which undoes this one"
+        } else {
+            "Talos makes it at the first boot, writes it again at each `talosctl upgrade-k8s`, and deletes it once it leaves the machine configuration"
+        };
+        return (Verdict::Handover, Severity::Warning, text.to_owned());
+    }
+    (Verdict::Handover, Severity::Note, "one makes it where it is missing, the other one keeps it".to_owned())
+}
+
+fn are_copies(owners: &[&&Claim]) -> bool {
+    let mut contents = owners.iter().map(|claim| claim.content);
+    let first = contents.next().flatten();
+    first.is_some() && contents.all(|content| content == first)
 }
 
 /// What is lost with an object of this kind, beyond itself.

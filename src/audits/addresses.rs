@@ -99,6 +99,7 @@ fn requests(cluster: &Cluster, told: &mut BTreeSet<Place>, found: &mut Vec<Diagn
 }
 
 /// An object as a pool: None where it is none, Some(None) where its addresses cannot be read.
+#[expect(clippy::option_option, reason = "no pool, and a pool whose addresses nobody knows, are two things")]
 fn pool(object: &Node) -> Option<Option<Pool<'_>>> {
     let group = group_of(object.get("apiVersion")?.as_str()?);
     let spec = object.get("spec");

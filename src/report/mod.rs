@@ -132,7 +132,7 @@ pub fn fingerprint(report: &Report, diagnostic: &Diagnostic) -> String {
     // Digits of a message may be lines or counts; what it is about is named.
     let about = diagnostic.subject.as_deref().unwrap_or(&diagnostic.message);
     let digest = Sha256::digest(format!("{}\0{path}\0{about}", diagnostic.code.name()));
-    digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    digest.iter().take(16).fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 fn plural(count: usize, word: &str) -> String {

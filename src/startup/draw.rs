@@ -243,7 +243,9 @@ impl Layout {
         let mut x = MARGIN;
         for list in members.iter().filter(|list| !list.is_empty()) {
             let width = list.iter().map(|at| letters(&labels[*at])).fold(40.0, f64::max) + 28.0;
-            list.iter().for_each(|at| boxes[*at] = (x, MARGIN + LEGEND + rows[*at], width));
+            for at in list {
+                boxes[*at] = (x, MARGIN + LEGEND + rows[*at], width);
+            }
             x += width + BETWEEN;
         }
         let lowest = members.iter().flatten().map(|at| boxes[*at].1 + HEIGHT + GAP).fold(MARGIN + LEGEND, f64::max);

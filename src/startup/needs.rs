@@ -144,12 +144,10 @@ impl Walker<'_> {
         if let Some(values) = release.at(["spec", "values"]) {
             let home = text(release.at(["spec", "targetNamespace"])).unwrap_or(&namespace).to_owned();
             let mut inner = Walker { own: self.own.clone(), namespace: &home, found: Vec::new() };
-            inner.walk(values, "");
+            inner.walk(values);
             self.found.append(&mut inner.found);
         }
-        for patch in release.at(["spec", "postRenderers"]).into_iter() {
-            self.texts(Some(patch));
-        }
+        self.texts(release.at(["spec", "postRenderers"]));
     }
 
     fn object(&mut self, object: &Object) {
@@ -170,13 +168,13 @@ impl Walker<'_> {
                 "apiVersion" | "kind" | "status" => {}
                 "metadata" => {
                     if let Some(annotations) = entry.value.get("annotations") {
-                        self.walk(annotations, "annotations");
+                        self.walk(annotations);
                         self.annotations(annotations);
                     }
                 }
                 // What an ExternalSecret's template or a Certificate's `secretName` says is what it makes.
                 "spec" if makes_secret => self.maker(&entry.value),
-                _ => self.walk(&entry.value, &entry.key),
+                _ => self.walk(&entry.value),
             }
         }
     }
@@ -200,19 +198,19 @@ impl Walker<'_> {
                 "target" | "template" => self.texts(Some(&entry.value)),
                 _ => {
                     self.key(spec, &entry.key, &entry.value);
-                    self.walk(&entry.value, &entry.key);
+                    self.walk(&entry.value);
                 }
             }
         }
     }
 
-    fn walk(&mut self, node: &Node, key: &str) {
+    fn walk(&mut self, node: &Node) {
         match &node.kind {
-            Kind::List(items) => items.iter().for_each(|item| self.walk(item, key)),
+            Kind::List(items) => items.iter().for_each(|item| self.walk(item)),
             Kind::Map(entries) => {
                 for entry in entries {
                     self.key(node, &entry.key, &entry.value);
-                    self.walk(&entry.value, &entry.key);
+                    self.walk(&entry.value);
                 }
             }
             Kind::String(text) => self.names_in(text, node.place),

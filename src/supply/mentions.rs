@@ -17,7 +17,7 @@ pub fn mentioned<'n>(survey: &Survey, names: &BTreeSet<&'n str>, uses: &BTreeSet
         return search.found;
     }
     let units = || survey.clusters.iter().flat_map(|cluster| &cluster.units);
-    for object in units().flat_map(|unit| unit.objects()) {
+    for object in units().flat_map(super::super::flux::Unit::objects) {
         search.object(object);
     }
     let built: BTreeSet<&str> = units().flat_map(|unit| &unit.reads).map(String::as_str).collect();

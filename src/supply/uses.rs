@@ -88,21 +88,21 @@ pub fn uses(survey: &Survey, cluster: usize) -> Vec<Use> {
             found: &mut found,
         };
         match (id.group.as_str(), id.kind.as_str()) {
-            // What a definition, a policy or a template merely mentions is not used.
-            ("", "ConfigMap" | "Secret" | "Namespace" | "Event") | ("apiextensions.k8s.io", _) => {}
+            // What a definition, a policy or a template merely mentions is not used, nor is what something makes.
+            ("", "ConfigMap" | "Secret" | "Namespace" | "Event")
+            | ("apiextensions.k8s.io", _)
+            | ("external-secrets.io", "ExternalSecret" | "ClusterExternalSecret" | "PushSecret")
+            | ("cert-manager.io", "Certificate") => {}
             ("kustomize.toolkit.fluxcd.io", "Kustomization") => walker.kustomization(&object.node),
+            ("helm.toolkit.fluxcd.io", "HelmRelease") if is_true(object.node.at(["spec", "suspend"])) => {}
             ("helm.toolkit.fluxcd.io", "HelmRelease") => {
-                if !is_true(object.node.at(["spec", "suspend"])) {
-                    let at = releases.get(id).copied();
-                    walker.release(&object.node, at.map(|at| (at, &survey.releases[at])));
-                }
+                let at = releases.get(id).copied();
+                walker.release(&object.node, at.map(|at| (at, &survey.releases[at])));
             }
             // The credentials of what Flux itself is read from are there before anything else, made by who installs it.
             ("source.toolkit.fluxcd.io", kind) if sources.contains(&(kind, id.name.as_str())) => {}
             ("networking.k8s.io", "Ingress") => walker.ingress(object),
             ("gateway.networking.k8s.io", "Gateway") => walker.gateway(object),
-            ("external-secrets.io", "ExternalSecret" | "ClusterExternalSecret" | "PushSecret")
-            | ("cert-manager.io", "Certificate") => {}
             ("volsync.backube", "ReplicationSource" | "ReplicationDestination") => walker.volume_backup(&object.node),
             ("", "ServiceAccount") => walker.pull_secrets(object.node.get("imagePullSecrets")),
             (group, _)
@@ -260,7 +260,7 @@ impl Walker<'_> {
         match (key, value.as_str()) {
             ("secretKeyRef" | "secretRef", None) => self.reference(Kind::Secret, value, key == "secretKeyRef"),
             ("configMapKeyRef" | "configMapRef", None) => {
-                self.reference(Kind::ConfigMap, value, key == "configMapKeyRef")
+                self.reference(Kind::ConfigMap, value, key == "configMapKeyRef");
             }
             ("secret", None) if in_volume => {
                 let name = value.get("secretName").or_else(|| value.get("name").filter(|_| above == "sources"));
@@ -271,7 +271,7 @@ impl Walker<'_> {
             }
             ("imagePullSecrets", None) => self.pull_secrets(Some(value)),
             ("existingSecret" | "existingSecretName", Some(_)) if in_values => {
-                self.push(Kind::Secret, None, value, None, true)
+                self.push(Kind::Secret, None, value, None, true);
             }
             ("persistence", None) if self.chart == "app-template" => self.persistence(value),
             (_, None) if !in_values && key.ends_with("SecretRef") && key != "privateKeySecretRef" => {

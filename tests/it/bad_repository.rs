@@ -279,7 +279,9 @@ fn applied(files: &[(&str, &[u8])]) -> Repository {
         ("good/twice.yaml", twice),
         ("better/twice.yaml", twice),
     ]);
-    files.iter().for_each(|(path, bytes)| repository.put(path, bytes));
+    for (path, bytes) in files {
+        repository.put(path, bytes);
+    }
     repository
 }
 

@@ -17,7 +17,9 @@ fn project(more: &[(&str, &str)], tables: &str) -> MemWorld {
     let inventory = format!("{INVENTORY}{tables}");
     let world =
         MemWorld::new([("inventory.toml", inventory.as_str()), ("templates/services/wiki/pages.yaml", MANIFEST)]);
-    more.iter().for_each(|(path, text)| world.put(path, *text));
+    for (path, text) in more {
+        world.put(path, *text);
+    }
     world
 }
 

@@ -1,5 +1,8 @@
 //! Faults planted into healthy repositories are found, with the right code at the right place.
 
+#![expect(clippy::format_collect, reason = "small texts, built once each")]
+#![expect(clippy::print_stdout, reason = "how many of each kind were found is the result, also where nothing failed")]
+
 mod kinds;
 mod trees;
 
@@ -115,10 +118,12 @@ fn planted_faults_are_found() {
         running.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
     });
     let mut counts: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
-    planted.iter().for_each(|(kind, _)| counts.entry(kind.name).or_default().1 += 1);
-    counts.iter_mut().for_each(|(name, count)| {
+    for (kind, _) in &planted {
+        counts.entry(kind.name).or_default().1 += 1;
+    }
+    for (name, count) in &mut counts {
         count.0 = count.1 - missed.iter().filter(|(missed, _)| missed == name).count();
-    });
+    }
     let mut report: Vec<String> =
         counts.iter().map(|(name, (found, all))| format!("{found:3}/{all:3} {name}")).collect();
     report.extend(missed.iter().map(|(name, text)| format!("missed {name}: {text}")));

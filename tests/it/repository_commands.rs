@@ -76,7 +76,9 @@ fn conflicts_are_data_for_scripts() {
     assert_eq!(list["version"], 1);
     let conflict = list["conflicts"][0].as_object_mut().unwrap();
     let rest: Vec<String> = ["cluster", "declared", "consequence"].map(str::to_owned).into();
-    rest.iter().for_each(|key| assert!(conflict.remove(key).is_some(), "{key}"));
+    for key in &rest {
+        assert!(conflict.remove(key).is_some(), "{key}");
+    }
     for owner in conflict["owners"].as_array_mut().unwrap() {
         assert_eq!(owner.as_object_mut().unwrap().remove("role"), Some(json!("owns and prunes")));
     }

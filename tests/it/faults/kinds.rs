@@ -604,7 +604,7 @@ fn unready(tree: &Tree) -> Vec<Fault<'_>> {
     let has_release =
         |at: usize| applied.iter().any(|(of, it)| *of == at && ["HelmRelease", "Deployment"].contains(&it.kind()));
     let mut faults = Vec::new();
-    for (at, unit) in all.iter().enumerate().filter(|(at, _)| has_release(*at)) {
+    for (_at, unit) in all.iter().enumerate().filter(|(at, _)| has_release(*at)) {
         let Some(number) = unit.document.number("  wait: true") else { continue };
         let mut change = Change::of(tree);
         change.replace(unit.document.path, number, &[]);
@@ -1008,7 +1008,6 @@ fn wrong_type(tree: &Tree) -> Vec<Fault<'_>> {
             ("replicas", _) => "one",
             ("port" | "containerPort", number) if number.parse::<u16>().is_ok() => "[80]",
             ("storageClassName" | "ingressClassName", _) => "7",
-            ("metadata" | "spec" | "labels", _) => return None,
             _ => return None,
         };
         Some(format!("{key}: {new}"))

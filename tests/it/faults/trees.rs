@@ -225,7 +225,7 @@ impl Home {
             ("ingress", ingress(app)),
             ("volume", volume(app)),
         ];
-        if at % 3 == 0 {
+        if at.is_multiple_of(3) {
             files.push(("deployment", deployment(app)));
             files.push(("service", service(app)));
         } else {
