@@ -76,6 +76,8 @@ fn repository(
             answer.stderr.push_str(&format!("{gone} findings of the baseline are gone: write it anew\n"));
         }
     }
+    // The run is over: taking a survey apart takes longer than several audits.
+    std::mem::forget(survey);
     Ok(answer)
 }
 
