@@ -132,9 +132,11 @@ impl Repository {
         let parsed = texts.into_iter().filter(|path| is_yaml(path)).collect::<Vec<_>>();
         repository.parse(&parsed);
         let named = repository.named();
-        let more = named.iter().filter(|path| repository.is_unread(path)).cloned().collect::<Vec<_>>();
+        let more = named.into_iter().filter(|path| repository.is_unread(path)).collect::<Vec<_>>();
         repository.load(&more, &bytes);
-        let parsed = repository.resources().into_iter().filter(|path| more.contains(path)).collect::<Vec<_>>();
+        // Both are sorted.
+        let is_new = |path: &String| more.binary_search(path).is_ok();
+        let parsed = repository.resources().into_iter().filter(is_new).collect::<Vec<_>>();
         repository.parse(&parsed);
         Ok(repository)
     }

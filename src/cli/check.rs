@@ -100,6 +100,8 @@ fn finish(
             ));
         }
     }
+    // The run is over: taking a survey apart takes longer than several audits.
+    std::mem::forget(survey);
     Ok(answer)
 }
 

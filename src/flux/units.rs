@@ -38,7 +38,9 @@ pub fn build(repository: &Repository, schemas: &Schemas, root: &Root) -> Cluster
         given: Given::default(),
         units: Vec::new(),
         index: BTreeMap::new(),
-        pending: Vec::new(),
+        ready: Vec::new(),
+        waiting: BTreeMap::new(),
+        waiters: BTreeMap::new(),
     };
     for first in &root.objects {
         following.add(first.object.clone(), roots::FLUX_SYSTEM, None);
@@ -61,8 +63,12 @@ struct Following<'r> {
     given: Given,
     units: Vec<Unit>,
     index: BTreeMap<UnitName, usize>,
-    /// Units not built yet.
-    pending: Vec<usize>,
+    /// Units to build next.
+    ready: Vec<usize>,
+    /// Units that wait for their variables, with how many sources each still lacks.
+    waiting: BTreeMap<usize, usize>,
+    /// Who waits for a source.
+    waiters: BTreeMap<SourceName, Vec<usize>>,
 }
 
 /// What the build of a unit gave, before it is known what its objects are.
@@ -93,7 +99,7 @@ impl Following<'_> {
         let place = object.at(["metadata", "name"]).unwrap_or(&object).place;
         let at = self.units.len();
         if is_here && exists {
-            self.pending.push(at);
+            self.await_sources(at, &name, &object);
         }
         self.units.push(Unit {
             name: name.clone(),
@@ -109,19 +115,40 @@ impl Following<'_> {
         self.index.insert(name, at);
     }
 
+    /// Takes a unit up for building: at once, or when the sources of its variables are known. One that nobody makes is not waited for.
+    fn await_sources(&mut self, at: usize, name: &UnitName, object: &Node) {
+        let sources: BTreeSet<SourceName> =
+            variables::sources(name, object).into_iter().map(|(source, _)| source).collect();
+        let lacks = |source: &SourceName| !self.given.has(source) && self.somewhere.contains(&source.2);
+        let lacking: Vec<SourceName> = sources.into_iter().filter(lacks).collect();
+        if lacking.is_empty() {
+            self.ready.push(at);
+        } else {
+            self.waiting.insert(at, lacking.len());
+            lacking.into_iter().for_each(|source| self.waiters.entry(source).or_default().push(at));
+        }
+    }
+
+    /// Lets go on who waited for a source.
+    fn release(&mut self, source: &SourceName) {
+        for at in self.waiters.remove(source).unwrap_or_default() {
+            let Some(lacks) = self.waiting.get_mut(&at) else { continue };
+            *lacks -= 1;
+            if *lacks == 0 {
+                self.waiting.remove(&at);
+                self.ready.push(at);
+            }
+        }
+    }
+
     /// The units to build next: those whose variables are known. Where all wait for each other, the first one no longer does.
     fn next_wave(&mut self) -> Option<Vec<usize>> {
-        let is_ready = |at: &usize| {
-            let unit = &self.units[*at];
-            let is_known = |source: &SourceName| self.given.has(source) || !self.somewhere.contains(&source.2);
-            variables::sources(&unit.name, &unit.object).iter().all(|(source, _)| is_known(source))
-        };
-        let (mut ready, mut waiting): (Vec<usize>, Vec<usize>) = self.pending.iter().partition(|at| is_ready(at));
-        if ready.is_empty() && !waiting.is_empty() {
-            ready.push(waiting.remove(0));
+        let mut wave = std::mem::take(&mut self.ready);
+        if wave.is_empty() {
+            wave.extend(self.waiting.pop_first().map(|(at, _)| at));
         }
-        self.pending = waiting;
-        Some(ready).filter(|ready| !ready.is_empty())
+        wave.sort_unstable();
+        Some(wave).filter(|wave| !wave.is_empty())
     }
 
     /// Builds units side by side, then takes up what they made in their order.
@@ -195,7 +222,9 @@ impl Following<'_> {
         };
         let mut objects = Vec::with_capacity(built.len());
         for (node, place) in built {
-            self.given.learn(&node);
+            if let Some(source) = self.given.learn(&node) {
+                self.release(&source);
+            }
             if is_unit(&node) {
                 let namespace = self.units[at].name.namespace.clone();
                 self.add(node.clone(), &namespace, Some(at));

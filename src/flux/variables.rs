@@ -31,10 +31,10 @@ struct Values {
 }
 
 impl Given {
-    /// Learns from an object that a unit makes.
-    pub fn learn(&mut self, object: &Node) {
+    /// Learns from an object that a unit makes: which source it is, if it is one.
+    pub fn learn(&mut self, object: &Node) -> Option<SourceName> {
         let text = |path: &[&str]| string(object, path);
-        let (Some(kind), Some(name)) = (text(&["kind"]), text(&["metadata", "name"])) else { return };
+        let (kind, name) = (text(&["kind"])?, text(&["metadata", "name"])?);
         let namespace = text(&["metadata", "namespace"]).unwrap_or_default();
         let mut values = Values { secret: kind != "ConfigMap", ..Values::default() };
         let (kind, name) = match (group_of(text(&["apiVersion"]).unwrap_or_default()), kind) {
@@ -58,9 +58,11 @@ impl Given {
                 values.add_external(object);
                 ("Secret", text(&["spec", "target", "name"]).unwrap_or(name))
             }
-            _ => return,
+            _ => return None,
         };
-        self.sources.insert((kind.to_owned(), namespace.to_owned(), name.to_owned()), values);
+        let source = (kind.to_owned(), namespace.to_owned(), name.to_owned());
+        self.sources.insert(source.clone(), values);
+        Some(source)
     }
 
     /// Whether some unit makes it.

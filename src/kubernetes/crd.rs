@@ -38,7 +38,7 @@ fn version(written: &Node) -> Option<(String, Version)> {
     let name = written.get("name")?.as_str()?.to_owned();
     let served = written.get("served").is_none_or(|served| served.kind != crate::node::Kind::Bool(false));
     let schema = match written.at(["schema", "openAPIV3Schema"]) {
-        Some(schema) => Schema::read(&schema.to_json()),
+        Some(schema) => Schema::read(schema),
         None => open(),
     };
     Some((name, Version { served, schema: Rc::new(schema) }))

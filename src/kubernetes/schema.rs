@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use crate::node::{Kind, Node};
+
 /// What one value may be.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Schema {
@@ -87,92 +89,186 @@ pub(super) enum Others {
     Each(Schema),
 }
 
+/// A schema as it is written: in the embedded table, or in a file of a repository.
+pub(super) trait Written: Sized {
+    fn field(&self, key: &str) -> Option<&Self>;
+    fn text(&self) -> Option<&str>;
+    fn flag(&self) -> Option<bool>;
+    fn number(&self) -> Option<&serde_json::Number>;
+    /// The items of a list; none for anything else.
+    fn items(&self) -> &[Self];
+    /// The entries of a map; None for anything else.
+    fn entries(&self) -> Option<impl Iterator<Item = (&str, &Self)>>;
+    fn json(&self) -> Value;
+}
+
+impl Written for Value {
+    fn field(&self, key: &str) -> Option<&Self> {
+        self.get(key)
+    }
+
+    fn text(&self) -> Option<&str> {
+        self.as_str()
+    }
+
+    fn flag(&self) -> Option<bool> {
+        self.as_bool()
+    }
+
+    fn number(&self) -> Option<&serde_json::Number> {
+        self.as_number()
+    }
+
+    fn items(&self) -> &[Self] {
+        self.as_array().map(Vec::as_slice).unwrap_or_default()
+    }
+
+    fn entries(&self) -> Option<impl Iterator<Item = (&str, &Self)>> {
+        Some(self.as_object()?.iter().map(|(key, value)| (key.as_str(), value)))
+    }
+
+    fn json(&self) -> Value {
+        self.clone()
+    }
+}
+
+impl Written for Node {
+    fn field(&self, key: &str) -> Option<&Self> {
+        self.get(key)
+    }
+
+    fn text(&self) -> Option<&str> {
+        self.as_str()
+    }
+
+    fn flag(&self) -> Option<bool> {
+        match self.kind {
+            Kind::Bool(flag) => Some(flag),
+            _ => None,
+        }
+    }
+
+    fn number(&self) -> Option<&serde_json::Number> {
+        match &self.kind {
+            Kind::Number(number) => Some(number),
+            _ => None,
+        }
+    }
+
+    fn items(&self) -> &[Self] {
+        Node::items(self)
+    }
+
+    fn entries(&self) -> Option<impl Iterator<Item = (&str, &Self)>> {
+        match &self.kind {
+            Kind::Map(entries) => Some(entries.iter().map(|entry| (entry.key.as_str(), &entry.value))),
+            _ => None,
+        }
+    }
+
+    fn json(&self) -> Value {
+        self.to_json()
+    }
+}
+
 impl Schema {
+    /// What lets everything through.
+    fn anything() -> Schema {
+        Schema { shape: Shape::Anything, nullable: false, choices: Vec::new() }
+    }
+
     /// Reads a structural schema. What it does not understand it lets through.
-    pub(super) fn read(written: &Value) -> Schema {
+    pub(super) fn read<W: Written>(written: &W) -> Schema {
         Schema {
             shape: shape(written),
             nullable: flag(written, "nullable"),
-            choices: written["enum"].as_array().cloned().unwrap_or_default(),
+            choices: written.field("enum").map(|list| list.items().iter().map(W::json).collect()).unwrap_or_default(),
         }
     }
 }
 
-fn shape(written: &Value) -> Shape {
-    if let Some(name) = written["$ref"].as_str() {
+fn shape<W: Written>(written: &W) -> Shape {
+    if let Some(name) = text(written, "$ref") {
         return Shape::Reference(name.to_owned());
     }
-    if flag(written, "x-kubernetes-int-or-string") || written["format"] == "int-or-string" {
+    if flag(written, "x-kubernetes-int-or-string") || text(written, "format") == Some("int-or-string") {
         return Shape::WholeOrText;
     }
-    if written["format"] == "quantity" {
+    if text(written, "format") == Some("quantity") {
         return Shape::Quantity;
     }
-    match written["type"].as_str() {
+    match text(written, "type") {
         Some("boolean") => Shape::Flag,
         Some("integer") => Shape::Whole {
-            width: if written["format"] == "int32" { Width::Bits32 } else { Width::Bits64 },
+            width: if text(written, "format") == Some("int32") { Width::Bits32 } else { Width::Bits64 },
             range: range(written),
         },
         Some("number") => Shape::Number(range(written)),
         Some("string") => Shape::Text(Text {
-            encoded: written["format"] == "byte",
-            min_length: written["minLength"].as_u64(),
-            max_length: written["maxLength"].as_u64(),
-            pattern: written["pattern"].as_str().map(str::to_owned),
+            encoded: text(written, "format") == Some("byte"),
+            min_length: whole(written, "minLength"),
+            max_length: whole(written, "maxLength"),
+            pattern: text(written, "pattern").map(str::to_owned),
         }),
         Some("array") => Shape::List(Box::new(List {
-            items: Schema::read(&written["items"]),
-            min_items: written["minItems"].as_u64(),
-            max_items: written["maxItems"].as_u64(),
+            items: written.field("items").map_or_else(Schema::anything, Schema::read),
+            min_items: whole(written, "minItems"),
+            max_items: whole(written, "maxItems"),
             merge_keys: merge_keys(written),
         })),
         Some("object") => Shape::Map(Box::new(fields(written))),
-        _ if written["properties"].is_object() => Shape::Map(Box::new(fields(written))),
+        _ if written.field("properties").is_some_and(|properties| properties.entries().is_some()) => {
+            Shape::Map(Box::new(fields(written)))
+        }
         _ => Shape::Anything,
     }
 }
 
-fn fields(written: &Value) -> Fields {
-    let known: BTreeMap<String, Schema> = written["properties"]
-        .as_object()
-        .map(|properties| properties.iter().map(|(name, value)| (name.clone(), Schema::read(value))).collect())
-        .unwrap_or_default();
+fn fields<W: Written>(written: &W) -> Fields {
+    let properties = written.field("properties");
+    let entries = properties.and_then(W::entries).into_iter().flatten();
+    let known: BTreeMap<String, Schema> = entries.map(|(name, value)| (name.to_owned(), Schema::read(value))).collect();
     // The API server fills in defaults before it looks for what is missing.
-    let has_default = |name: &str| written["properties"][name].get("default").is_some();
-    let required = words(&written["required"]).into_iter().filter(|name| !has_default(name)).collect();
-    let others = match &written["additionalProperties"] {
-        each @ Value::Object(_) => Others::Each(Schema::read(each)),
-        Value::Bool(true) => Others::Anything,
+    let has_default = |name: &str| properties.and_then(|all| all.field(name)?.field("default")).is_some();
+    let required = words(written.field("required")).into_iter().filter(|name| !has_default(name)).collect();
+    let others = match written.field("additionalProperties") {
+        Some(each) if each.entries().is_some() => Others::Each(Schema::read(each)),
+        Some(flag) if flag.flag() == Some(true) => Others::Anything,
         _ if flag(written, "x-kubernetes-preserve-unknown-fields") => Others::Anything,
         _ => Others::Nothing,
     };
     Fields { known, required, others, embedded: flag(written, "x-kubernetes-embedded-resource") }
 }
 
-fn merge_keys(written: &Value) -> Vec<String> {
-    match written["x-kubernetes-patch-merge-key"].as_str() {
+fn merge_keys(written: &impl Written) -> Vec<String> {
+    match text(written, "x-kubernetes-patch-merge-key") {
         Some(key) => vec![key.to_owned()],
-        None => words(&written["x-kubernetes-list-map-keys"]),
+        None => words(written.field("x-kubernetes-list-map-keys")),
     }
 }
 
-fn range(written: &Value) -> Range {
+fn range(written: &impl Written) -> Range {
     Range {
-        minimum: written["minimum"].as_f64(),
-        maximum: written["maximum"].as_f64(),
+        minimum: written.field("minimum").and_then(Written::number).and_then(serde_json::Number::as_f64),
+        maximum: written.field("maximum").and_then(Written::number).and_then(serde_json::Number::as_f64),
         exclusive_minimum: flag(written, "exclusiveMinimum"),
         exclusive_maximum: flag(written, "exclusiveMaximum"),
     }
 }
 
-fn words(written: &Value) -> Vec<String> {
-    written
-        .as_array()
-        .map(|words| words.iter().filter_map(Value::as_str).map(str::to_owned).collect())
-        .unwrap_or_default()
+fn words<W: Written>(written: Option<&W>) -> Vec<String> {
+    let words = written.map(W::items).unwrap_or_default();
+    words.iter().filter_map(W::text).map(str::to_owned).collect()
 }
 
-fn flag(written: &Value, key: &str) -> bool {
-    written[key].as_bool().unwrap_or(false)
+fn flag(written: &impl Written, key: &str) -> bool {
+    written.field(key).and_then(Written::flag) == Some(true)
+}
+
+fn text<'w, W: Written>(written: &'w W, key: &str) -> Option<&'w str> {
+    written.field(key).and_then(W::text)
+}
+
+fn whole(written: &impl Written, key: &str) -> Option<u64> {
+    written.field(key).and_then(Written::number)?.as_u64()
 }

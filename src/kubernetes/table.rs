@@ -143,7 +143,7 @@ impl Table {
                 texts.insert(definitions(&inflate(self.slices.get(slice)?), release))
             }
         };
-        let schema = Rc::new(Schema::read(&serde_json::from_str(texts.get(local)?).ok()?));
+        let schema = Rc::new(Schema::read::<serde_json::Value>(&serde_json::from_str(texts.get(local)?).ok()?));
         self.read.borrow_mut().insert(name.to_owned(), Rc::clone(&schema));
         Some(schema)
     }
