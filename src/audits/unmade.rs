@@ -309,7 +309,7 @@ mod tests {
     use crate::{survey, world::MemWorld};
 
     const UNIT: &str = "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: web, namespace: flux-system}\n\
-                        spec:\n  path: ./web\n  prune: true\n  sourceRef: {kind: GitRepository, name: flux-system}\n";
+                        spec:\n  interval: 1h\n  path: ./web\n  prune: true\n  sourceRef: {kind: GitRepository, name: flux-system}\n";
 
     fn messages(files: &[(&str, &str)]) -> Vec<String> {
         let files = files.iter().copied().chain([("cluster.yaml", UNIT)]);

@@ -54,7 +54,10 @@ fn repository(
         found = reports::settle(found, &survey.repository.sources);
     }
     let summary = survey.summary();
-    finish(arguments, wanted, world, around, &survey.repository.sources, found, Some(&summary))
+    let answer = finish(arguments, wanted, world, around, &survey.repository.sources, found, Some(&summary));
+    // The run is over: taking a survey apart takes longer than several audits.
+    std::mem::forget(survey);
+    answer
 }
 
 /// Leaves out what a baseline holds, and reports the rest.
@@ -100,8 +103,6 @@ fn finish(
             ));
         }
     }
-    // The run is over: taking a survey apart takes longer than several audits.
-    std::mem::forget(survey);
     Ok(answer)
 }
 

@@ -125,7 +125,9 @@ impl Following<'_> {
             self.ready.push(at);
         } else {
             self.waiting.insert(at, lacking.len());
-            lacking.into_iter().for_each(|source| self.waiters.entry(source).or_default().push(at));
+            for source in lacking {
+                self.waiters.entry(source).or_default().push(at);
+            }
         }
     }
 
