@@ -49,7 +49,7 @@ fn a_clean_repository_gives_an_empty_report_in_every_format() {
     let said = repository.run(&["check"]);
     assert_eq!((said.exit, said.stdout.as_str()), (Some(0), ""));
     // The last line says what was judged.
-    assert!(said.stderr.starts_with("no problems\njudged 2 units, "), "{}", said.stderr);
+    assert!(said.stderr.starts_with("no problems\njudged 3 units, "), "{}", said.stderr);
     let said = repository.run(&["check", "--format", "json"]);
     let report: Value = serde_json::from_str(&said.stdout).unwrap();
     assert_eq!((said.exit, report), (Some(0), json!({ "version": 1, "diagnostics": [] })));
