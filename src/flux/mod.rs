@@ -4,6 +4,7 @@
 //! substitutions and decryption leave it.
 
 pub mod envsubst;
+mod fallback;
 pub mod generate;
 mod glob;
 pub mod order;
@@ -14,6 +15,7 @@ pub mod text;
 pub mod units;
 pub mod variables;
 
+pub use fallback::Fallback;
 pub use substitute::{Substituted, Variable, Variables, substitute};
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -10,14 +10,14 @@ use crate::{
     code,
     diagnostic::Diagnostic,
     flux::{
-        self, Cluster, Dependency, Object, Outcome, Source, Spec, Text, Undefined, Unit, UnitName, Variables, generate,
-        order,
+        self, Cluster, Dependency, Fallback, Object, Outcome, Source, Spec, Text, Undefined, Unit, UnitName, Variables,
+        fallback, generate, order,
         roots::{self, Root, is_unit, string},
         sourceignore::Ignored,
         variables::{self, Given, SourceName},
     },
     kubernetes::Schemas,
-    kustomize::{self, Stop},
+    kustomize::{self, Refusal, Stop},
     node::{Entry, Kind, Node},
     repository::Repository,
     source::Place,
@@ -27,9 +27,10 @@ use crate::{
 const ROUNDS: usize = 3;
 
 /// Builds a cluster.
-pub fn build(repository: &Repository, schemas: &Schemas, root: &Root) -> Cluster {
+pub fn build(repository: &Repository, schemas: &Schemas, root: &Root, fallback: Option<&Fallback<'_>>) -> Cluster {
     let mut following = Following {
         repository,
+        fallback,
         schemas,
         ignored: Ignored::of(repository, root.ignore.as_deref()),
         here: Here::of(repository, root),
@@ -54,6 +55,8 @@ pub fn build(repository: &Repository, schemas: &Schemas, root: &Root) -> Cluster
 /// A cluster in the making.
 struct Following<'r> {
     repository: &'r Repository,
+    /// Who builds what is refused.
+    fallback: Option<&'r Fallback<'r>>,
     schemas: &'r Schemas,
     ignored: Ignored,
     here: Here,
@@ -164,7 +167,7 @@ impl Following<'_> {
             .collect();
         let (repository, ignored, units) = (self.repository, &self.ignored, &self.units);
         let one = |(at, variables): &(usize, Option<(Variables, bool)>)| {
-            (*at, made(repository, ignored, &units[*at], variables.as_ref()))
+            (*at, made(repository, ignored, &units[*at], variables.as_ref(), None))
         };
         let threads = thread::available_parallelism().map_or(1, usize::from).min(8).min(work.len());
         let mut results: Vec<(usize, Made)> = if threads < 2 {
@@ -181,7 +184,15 @@ impl Following<'_> {
             })
         };
         results.sort_by_key(|(at, _)| *at);
-        for (at, made) in results {
+        for (at, mut made) in results {
+            if let (Some(fallback), Err(Stop::Refused(refusal))) = (self.fallback, &made.result) {
+                let variables =
+                    work.iter().find(|(known, _)| *known == at).and_then(|(_, variables)| variables.as_ref());
+                let other = Some((fallback, refusal.clone()));
+                let reads = std::mem::take(&mut made.reads);
+                made = self::made(self.repository, &self.ignored, &self.units[at], variables, other);
+                made.reads.extend(reads);
+            }
             let made = self.settled(at, made);
             self.take(at, made);
         }
@@ -207,7 +218,7 @@ impl Following<'_> {
             self.units[at].spec = spec;
             let unit = &self.units[at];
             let variables = self.given.variables(&unit.name, &unit.object);
-            made = self::made(self.repository, &self.ignored, unit, variables.as_ref());
+            made = self::made(self.repository, &self.ignored, unit, variables.as_ref(), None);
         }
         made
     }
@@ -303,14 +314,26 @@ fn is_fetched(source: &Source) -> bool {
     matches!(source.kind.as_str(), "GitRepository" | "OCIRepository" | "Bucket")
 }
 
-/// Builds a unit.
-fn made(repository: &Repository, ignored: &Ignored, unit: &Unit, variables: Option<&(Variables, bool)>) -> Made {
+/// Builds a unit, or lets somebody else build what was refused.
+fn made(
+    repository: &Repository,
+    ignored: &Ignored,
+    unit: &Unit,
+    variables: Option<&(Variables, bool)>,
+    other: Option<(&Fallback<'_>, Refusal)>,
+) -> Made {
     let folder = unit.folder.as_deref().expect("only units with a folder are built");
     let kustomization = match generate::kustomization(repository, ignored, folder, &unit.object) {
         Ok(kustomization) => kustomization,
         Err(stop) => return Made { result: Err(stop), reads: BTreeSet::new(), undefined: Vec::new() },
     };
-    let built = kustomize::build(repository, folder, Some(&kustomization));
+    let built = match other {
+        None => kustomize::build(repository, folder, Some(&kustomization)),
+        Some((fallback, refusal)) => {
+            let result = fallback::built(fallback, folder, &kustomization, &refusal);
+            kustomize::Built { result, reads: BTreeSet::new() }
+        }
+    };
     let mut undefined = Vec::new();
     let result = built.result.and_then(|resources| {
         let mut objects = Vec::with_capacity(resources.len());

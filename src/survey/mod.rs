@@ -113,7 +113,21 @@ pub fn with(
     let plans = plans(world, &mut repository, options, &mut found)?;
     let schemas = schemas(&repository, &settings, &mut found);
     let roots = first_folders(&repository, &settings, options, &mut found)?;
-    let clusters: Vec<Cluster> = roots.iter().map(|root| flux::units::build(&repository, &schemas, root)).collect();
+    let failed = std::cell::RefCell::new(None);
+    let fallback = |folder: &str, kustomization: &str| match world.kustomize(folder, kustomization) {
+        Ok(answer) => answer,
+        Err(error) => {
+            let text = error.to_string();
+            failed.borrow_mut().get_or_insert(error);
+            Err(text)
+        }
+    };
+    let fallback: Option<&flux::Fallback<'_>> = if options.fallback { Some(&fallback) } else { None };
+    let clusters: Vec<Cluster> =
+        roots.iter().map(|root| flux::units::build(&repository, &schemas, root, fallback)).collect();
+    if let Some(error) = failed.into_inner() {
+        return Err(error);
+    }
     let unreachable = unreachable(&repository, &roots, &clusters);
     let mut terraform = terraform::claims(&repository, &mut found);
     for plan in plans {

@@ -6,6 +6,7 @@
 mod git;
 mod helm;
 mod ignored;
+mod kubectl;
 mod mem;
 mod os;
 mod swap;
@@ -68,6 +69,13 @@ pub trait World {
     fn chart(&self, chart: &Chart<'_>) -> Result<Result<String, String>, Error> {
         let _ = chart;
         Err(Error::new("run", "helm", "there is none here"))
+    }
+
+    /// What `kubectl kustomize` makes of a folder whose kustomization file holds this text, or what it says is wrong with it. It works on a
+    /// copy, and fetches what is remote.
+    fn kustomize(&self, folder: &str, kustomization: &str) -> Result<Result<String, String>, Error> {
+        let _ = (folder, kustomization);
+        Err(Error::new("run", "kubectl", "there is none here"))
     }
 }
 

@@ -15,7 +15,7 @@ use walkdir::WalkDir;
 use super::{
     Access, Chart, Content, Entry, Error, Kind, Lock, Standing, Versions, World,
     git::{self, WorkTree},
-    helm, swap,
+    helm, kubectl, swap,
 };
 
 /// More than any text we read has; places count bytes in 32 bits.
@@ -213,6 +213,10 @@ impl World for OsWorld {
 
     fn chart(&self, chart: &Chart<'_>) -> Result<Result<String, String>, Error> {
         helm::template(&self.real_root()?, chart)
+    }
+
+    fn kustomize(&self, folder: &str, kustomization: &str) -> Result<Result<String, String>, Error> {
+        kubectl::kustomize(&self.real_root()?, &self.visible()?, folder, kustomization)
     }
 
     fn tracked(&self, paths: &[&str]) -> Result<Option<BTreeSet<String>>, Error> {

@@ -11,6 +11,7 @@ mod claims;
 mod composed;
 mod docs;
 mod emit;
+mod fallback;
 mod faults;
 mod findings;
 mod findings_b;
