@@ -6,7 +6,7 @@ use crate::{
     code,
     diagnostic::{Diagnostic, Severity, nearest},
     flux::{Cluster, Dependency, Unit, UnitName},
-    startup::{Edge, Graph, Reason, Strength, knots},
+    startup::{Deadlock, Edge, Graph, Reason, Strength, knots},
     survey::Survey,
 };
 
@@ -191,6 +191,10 @@ fn deadlocks(survey: &Survey, at: usize, found: &mut Vec<Diagnostic>) {
     let cluster = &survey.clusters[at];
     let mut by_unit: BTreeMap<(usize, &str), Vec<&Reason>> = BTreeMap::new();
     for deadlock in &survey.deadlocks[at] {
+        if let Some(by) = deadlock.by {
+            found.push(behind(cluster, deadlock, by));
+            continue;
+        }
         by_unit.entry((deadlock.unit, &deadlock.capability)).or_default().push(&deadlock.reason);
     }
     for ((unit, capability), reasons) in by_unit {
@@ -209,6 +213,22 @@ fn deadlocks(survey: &Survey, at: usize, found: &mut Vec<Diagnostic>) {
                 .about(format!("{} {capability}", unit.name)),
         );
     }
+}
+
+/// A need that only a unit meets which waits for this one.
+fn behind(cluster: &Cluster, deadlock: &Deadlock, by: usize) -> Diagnostic {
+    let (unit, other) = (&cluster.units[deadlock.unit], &cluster.units[by]);
+    let message = format!("unit `{}` needs what `{}` brings, which waits for it", unit.name, other.name);
+    let finding = Diagnostic::new(code!("cycle"), message).at(deadlock.reason.place, deadlock.reason.text.clone());
+    let waits = other.spec.depends_on.iter().find(|one| one.unit == unit.name);
+    let finding = match waits {
+        Some(waits) => finding.at(waits.place, format!("`{}` waits for `{}`", other.name, unit.name)),
+        None => finding.at(other.place, format!("waits for `{}` through others", unit.name)),
+    };
+    finding
+        .note("from nothing, neither of them is ever ready")
+        .help(format!("let `{}` wait for `{}` instead", unit.name.name, other.name.name))
+        .about(unit.name.to_string())
 }
 
 /// The object of a reason: `` its Certificate `x` is of … `` without what follows.

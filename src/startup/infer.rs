@@ -49,6 +49,8 @@ pub struct Deadlock {
     pub capability: String,
     /// Why, and where that is written.
     pub reason: Reason,
+    /// Who brings it, where that is another unit, which waits for this one.
+    pub by: Option<usize>,
 }
 
 /// The edges of one cluster, and the units that wait for themselves.
@@ -80,7 +82,7 @@ pub fn infer(
                 }
                 Found::Itself if need.strength == Strength::Hard && !is_given => {
                     if seen.insert((from, need.capability.clone())) {
-                        deadlocks.push(Deadlock { unit: from, capability: need.capability, reason });
+                        deadlocks.push(Deadlock { unit: from, capability: need.capability, reason, by: None });
                     }
                 }
                 Found::Unknown => {
@@ -92,7 +94,12 @@ pub fn infer(
                         reasons.add(from, to, reason);
                     }
                 }
-                Found::Itself | Found::Nothing => {}
+                Found::Behind(by) if need.strength == Strength::Hard && !is_given => {
+                    if seen.insert((by, need.capability.clone())) {
+                        deadlocks.push(Deadlock { unit: from, capability: need.capability, reason, by: Some(by) });
+                    }
+                }
+                Found::Itself | Found::Behind(_) | Found::Nothing => {}
             }
         }
     }
@@ -141,6 +148,8 @@ impl Reasons {
 enum Found {
     /// Nobody that is known.
     Unknown,
+    /// Only a unit that waits for this one.
+    Behind(usize),
     Unit(usize),
     /// Only the unit itself, and too late.
     Itself,
@@ -224,7 +233,11 @@ impl<'c> Brought<'c> {
         match others.iter().filter(waits).min_by_key(|provider| (provider.how, provider.unit)) {
             Some(provider) => Found::Unit(provider.unit),
             None if others.is_empty() => Found::Itself,
-            None => Found::Nothing,
+            None => match others.as_slice() {
+                // What an ancestor brings is there before its children, or the ancestor would not be what it is.
+                [only] if !self.is_ancestor(from, only.unit) => Found::Behind(only.unit),
+                _ => Found::Nothing,
+            },
         }
     }
 

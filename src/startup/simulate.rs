@@ -155,7 +155,12 @@ impl<'c> Stage<'c> {
             }
         }
         if let Some(deadlock) = self.deadlocks.get(&at) {
-            let reason = format!("{}, which only a Helm release of the same unit brings", deadlock.reason.text);
+            let reason = match deadlock.by {
+                Some(by) => {
+                    format!("{}, which only `{}` brings, and that waits for it", deadlock.reason.text, self.name(by))
+                }
+                None => format!("{}, which only a Helm release of the same unit brings", deadlock.reason.text),
+            };
             return own(reason, deadlock.reason.place);
         }
         self.unmet(at, Strength::Hard, state)

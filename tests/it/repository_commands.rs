@@ -445,3 +445,30 @@ fn a_folder_is_judged_from_elsewhere() {
     let nowhere = repository.run(&["-C", "nowhere", "check"]);
     assert_eq!((nowhere.stderr.as_str(), nowhere.exit), ("error: `nowhere` is not a folder\n", Some(2)));
 }
+
+#[test]
+fn a_unit_that_needs_what_waits_for_it_is_a_circle() {
+    let unit = |name: &str, after: &str| {
+        format!(
+            "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata:\n  name: {name}\n  namespace: flux-system\nspec:\n  interval: 1h\n  path: ./{name}\n  prune: true\n  wait: true\n{after}  sourceRef:\n    kind: GitRepository\n    name: flux-system\n"
+        )
+    };
+    let cluster =
+        format!("{}---\n{}", unit("cert-manager", "  dependsOn:\n    - name: issuers\n"), unit("issuers", ""));
+    let release = "apiVersion: source.toolkit.fluxcd.io/v1\nkind: HelmRepository\nmetadata:\n  name: charts\n  namespace: flux-system\nspec:\n  interval: 1h\n  url: https://charts.example.org\n---\napiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata:\n  name: cert-manager\n  namespace: flux-system\nspec:\n  interval: 1h\n  chart:\n    spec:\n      chart: cert-manager\n      version: v1.16.2\n      sourceRef:\n        kind: HelmRepository\n        name: charts\n";
+    let issuer =
+        "apiVersion: cert-manager.io/v1\nkind: ClusterIssuer\nmetadata:\n  name: internal\nspec:\n  selfSigned: {}\n";
+    let files =
+        [("cluster.yaml", cluster.as_str()), ("cert-manager/release.yaml", release), ("issuers/issuer.yaml", issuer)];
+    let world = MemWorld::new(files);
+    let answer = run(&world, &["check", "--format", "concise"]);
+    let expected = "issuers/issuer.yaml:1:13: error[cycle]: unit `flux-system/issuers` needs what `flux-system/cert-manager` brings, which waits for it";
+    assert!(answer.stderr.contains(expected), "{}", answer.stderr);
+    let answer = run(&world, &["bootstrap"]);
+    assert_eq!(answer.exit, 1, "{}", answer.stdout);
+    assert!(
+        answer.stdout.contains("which only `flux-system/cert-manager` brings, and that waits for it"),
+        "{}",
+        answer.stdout
+    );
+}
