@@ -14,6 +14,7 @@ import argparse
 import base64
 import collections
 import copy
+import functools
 import json
 import os
 import pathlib
@@ -304,13 +305,34 @@ def generated(task):
                 counts[verdict(theirs)] += 1
             else:
                 counts["different"] += 1
-                if len([entry for entry in different if entry[1] == "different"]) < shrink:
+                if seed in known():
+                    counts["different"] -= 1
+                    counts["known"] += 1
+                    different.append((seed, "known", brief(theirs, ours)))
+                elif len([entry for entry in different if entry[1] == "different"]) < shrink:
                     files = both.smallest(files)
                     theirs, ours = both.answers(files)
                     different.append((seed, "different", (files, theirs, ours)))
                 else:
-                    different.append((seed, "seed", None))
+                    different.append((seed, "seed", brief(theirs, ours)))
     return counts, different
+
+
+KNOWN = ROOT / "tests/kustomize/known-differences.txt"
+
+
+@functools.cache
+def known():
+    """Seeds of trees that differ today, each with what differs first. They are counted apart, and must not become others unnoticed."""
+    lines = KNOWN.read_text().splitlines() if KNOWN.exists() else []
+    return {int(line.split()[0]): line.split(maxsplit=1)[1] for line in lines if line and not line.startswith("#")}
+
+
+def brief(theirs, ours):
+    """The first difference in a line."""
+    if "objects" in theirs and "objects" in ours:
+        return next(iter(differences("", theirs["objects"], ours["objects"])), "the same, in another order")[:160]
+    return f"kustomize {verdict(theirs)}, we {verdict(ours)}"
 
 
 def generate(program, number, start, shrink):
@@ -329,17 +351,21 @@ def generate(program, number, start, shrink):
     for seed, kind, what in different:
         if kind == "different":
             report(seed, *what)
-    more = [seed for seed, kind, _ in different if kind == "seed"]
-    if more:
-        print(f"other seeds that differ: {' '.join(map(str, more))}")
+    for seed, kind, what in different:
+        if kind == "seed":
+            print(f"seed {seed}: {what}")
+    seen = {seed for seed, kind, _ in different if kind == "known"}
+    mended = [seed for seed in known() if start <= seed < start + number and seed not in seen]
+    for seed in mended:
+        print(f"seed {seed} is alike now, or refused: take it out of {KNOWN.relative_to(ROOT)}")
     refused = collections.Counter(what for _, kind, what in different if kind == "refused")
     for what, count in refused.most_common():
         print(f"refused {count} times: {what}")
-    print(f"{counts['builds']} trees built alike, {counts['fails']} failed alike, {counts['refused']} refused, {counts['different']} different")
+    print(f"{counts['builds']} trees built alike, {counts['fails']} failed alike, {counts['refused']} refused, {counts['different']} different, {counts['known']} different as {KNOWN.name} says")
     too_many = counts["refused"] > number * REFUSED
     if too_many:
         print(f"more than {REFUSED:.0%} of the trees were refused")
-    return counts["builds"] + counts["fails"], counts["different"] + too_many
+    return counts["builds"] + counts["fails"], counts["different"] + too_many + len(mended)
 
 
 def report(seed, files, theirs, ours):

@@ -238,6 +238,31 @@ fn write_out_metadata(patch: &mut Node, sources: &Sources) {
     }
 }
 
+/// Annotations that are numbers went through JSON, which has one kind of them.
+fn write_numbers(object: &mut Node) {
+    let annotations = object.get_mut("metadata").and_then(|metadata| metadata.get_mut("annotations"));
+    let Some(annotations) = annotations.and_then(Node::entries_mut) else { return };
+    for (_, value) in annotations.values_mut() {
+        if let Kind::Number(number) = &value.kind
+            && let Some(number) = number.as_f64()
+        {
+            value.kind = Kind::String(as_go_prints(number));
+        }
+    }
+}
+
+/// A number as Go prints a float in its shortest form: with an exponent from a million on.
+fn as_go_prints(number: f64) -> String {
+    let scientific = format!("{number:e}");
+    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    if (-4..6).contains(&exponent) {
+        return format!("{number}");
+    }
+    let sign = if exponent < 0 { '-' } else { '+' };
+    format!("{mantissa}e{sign}{:02}", exponent.abs())
+}
+
 /// Makes texts of all values of a map of `metadata`, which goes away where it is empty.
 fn write_out(object: &mut Node, field: &str, sources: &Sources) {
     let Some(metadata) = object.get_mut("metadata") else { return };
@@ -395,6 +420,7 @@ impl Patch {
         json::apply(object, operations)?;
         resource.marks.shares = false;
         let object = &mut resource.object;
+        write_numbers(object);
         write_out(object, "annotations", sources);
         Ok(())
     }

@@ -44,7 +44,13 @@ fn set_pairs(map: &mut Node, pairs: &Node) -> Result<(), Stop> {
     for pair in pairs.entries() {
         check_key(&pair.key, pair.key_place)?;
         let text = pair.value.as_str().unwrap_or_default();
-        map.set(&pair.key, pair.key_place, edit::string(text, pair.value.place));
+        match map.get_mut(&pair.key) {
+            // What is there is overwritten where it stands: it stays one value with whatever it was one with, and no other.
+            Some(there) => there.kind = Kind::String(text.to_owned()),
+            None => {
+                map.set(&pair.key, pair.key_place, edit::string(text, pair.value.place));
+            }
+        }
     }
     Ok(())
 }
