@@ -42,9 +42,13 @@ fn unreadable(
         if built.contains(&path.to_owned()) {
             continue;
         }
+        // A template is no YAML before it is rendered; a unit that takes it for a manifest says so itself.
+        if file.faults().next().is_none() || is_template(repository, path) {
+            continue;
+        }
         if loaded.contains(path) {
             found.extend(file.faults().cloned());
-        } else if (tops.is_empty() || tops.contains(&top(path))) && !is_template(repository, path) {
+        } else if tops.is_empty() || tops.contains(&top(path)) {
             found.extend(file.faults().next().map(|fault| fault.clone().severity(Severity::Note)));
         }
     }
