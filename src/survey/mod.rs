@@ -123,18 +123,27 @@ pub fn with(
         }
     };
     let fallback: Option<&flux::Fallback<'_>> = if options.fallback { Some(&fallback) } else { None };
-    let clusters: Vec<Cluster> =
-        roots.iter().map(|root| flux::units::build(&repository, &schemas, root, fallback)).collect();
+    // Other tools' sources need nothing of the clusters: they are read meanwhile.
+    let (clusters, terraform, talos) = std::thread::scope(|scope| {
+        let others = scope.spawn(|| {
+            let mut found = Vec::new();
+            (terraform::claims(&repository, &mut found), talos::read(&repository), found)
+        });
+        let build = |root: &roots::Root| flux::units::build(&repository, &schemas, root, fallback);
+        let clusters: Vec<Cluster> = roots.iter().map(build).collect();
+        let (terraform, talos, more) = others.join().expect("reading sources never panics");
+        found.extend(more);
+        (clusters, terraform, talos)
+    });
     if let Some(error) = failed.into_inner() {
         return Err(error);
     }
     let unreachable = unreachable(&repository, &roots, &clusters);
-    let mut terraform = terraform::claims(&repository, &mut found);
+    let mut terraform = terraform;
     for plan in plans {
         plan.join(&mut terraform);
     }
     let releases = helm::releases(&repository, &clusters);
-    let talos = talos::read(&repository);
     let mut claims = claims::all(&repository, &clusters, &schemas, &releases, &talos);
     claims.extend(terraform.claims.iter().cloned());
     let said = said::Said { repository: &repository, settings: &settings, schemas: &schemas };
