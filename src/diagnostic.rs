@@ -146,16 +146,6 @@ impl Diagnostic {
         self
     }
 
-    /// The same finding with each of its places moved.
-    #[must_use]
-    pub fn moved(mut self, to: &dyn Fn(Place) -> Place) -> Self {
-        self.labels.iter_mut().for_each(|label| label.place = to(label.place));
-        if let Some(edit) = &mut self.edit {
-            edit.place = to(edit.place);
-        }
-        self
-    }
-
     /// Overrides the severity of its code.
     #[must_use]
     pub fn severity(mut self, severity: Severity) -> Self {

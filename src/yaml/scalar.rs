@@ -356,15 +356,24 @@ fn is_dotted(text: &str) -> bool {
 /// A float as kubectl writes it when it is a key: shortest for 32 bits, in Go's `%g`.
 pub(super) fn float_key(float: f64) -> String {
     #[expect(clippy::cast_possible_truncation, reason = "kubectl narrows to 32 bits here")]
-    let scientific = format!("{:e}", float as f32);
-    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let narrow = float as f32;
+    go_shortest(&narrow.to_string(), &format!("{narrow:e}"))
+}
+
+/// A float in the shortest form of Go's `%g`: with an exponent from a million on. Wants its digits in both notations of Rust.
+fn go_shortest(plain: &str, scientific: &str) -> String {
+    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((scientific, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
     if (-4..6).contains(&exponent) {
-        #[expect(clippy::cast_possible_truncation, reason = "kubectl narrows to 32 bits here")]
-        return format!("{}", float as f32);
+        return plain.to_owned();
     }
     let sign = if exponent < 0 { '-' } else { '+' };
     format!("{mantissa}e{sign}{:02}", exponent.abs())
+}
+
+/// A float of 64 bits as Go prints it: shortest, in its `%g`.
+pub(crate) fn as_go_prints(float: f64) -> String {
+    go_shortest(&float.to_string(), &format!("{float:e}"))
 }
 
 #[cfg(test)]

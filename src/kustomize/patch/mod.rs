@@ -24,7 +24,7 @@ use crate::{
     node::{Kind, Node},
     repository::resolve,
     source::{Place, Sources},
-    yaml::Reading,
+    yaml::{self, Reading},
 };
 
 /// A patch, read and ready.
@@ -246,21 +246,9 @@ fn write_numbers(object: &mut Node) {
         if let Kind::Number(number) = &value.kind
             && let Some(number) = number.as_f64()
         {
-            value.kind = Kind::String(as_go_prints(number));
+            value.kind = Kind::String(yaml::as_go_prints(number));
         }
     }
-}
-
-/// A number as Go prints a float in its shortest form: with an exponent from a million on.
-fn as_go_prints(number: f64) -> String {
-    let scientific = format!("{number:e}");
-    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
-    let exponent: i32 = exponent.parse().unwrap_or(0);
-    if (-4..6).contains(&exponent) {
-        return format!("{number}");
-    }
-    let sign = if exponent < 0 { '-' } else { '+' };
-    format!("{mantissa}e{sign}{:02}", exponent.abs())
 }
 
 /// Makes texts of all values of a map of `metadata`, which goes away where it is empty.
