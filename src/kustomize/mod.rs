@@ -14,6 +14,7 @@ mod id;
 mod kubectl;
 mod load;
 mod names;
+mod notes;
 mod origin;
 mod patch;
 mod plugins;
@@ -68,6 +69,12 @@ pub(crate) struct Marks {
     pub shares: bool,
     /// What it does to an object of its name.
     pub behavior: Behavior,
+    /// Whether a patch that changed it was allowed to change its name.
+    pub name_may_change: bool,
+    /// Whether a patch that changed it was allowed to change its kind.
+    pub kind_may_change: bool,
+    /// Whether its name was set without saying that it is a text, so that what takes its place may be a number.
+    pub name_is_untyped: bool,
 }
 
 /// What kustomize tells objects apart by.

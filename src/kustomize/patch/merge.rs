@@ -44,12 +44,15 @@ pub(in crate::kustomize) fn written<'n>(node: &'n Node, sources: &'n Sources) ->
     if agrees { Cow::Borrowed(text) } else { raw(node) }
 }
 
-/// Whether a text is written in quotes or as a block. kustomize keeps the quotes of a value that a patch changes, so that whatever
-/// the patch has becomes a text.
+/// Whether a text is written in quotes or as a block, or kustomize puts it in quotes where it sets it. It keeps the quotes of a value
+/// that a patch changes, so that whatever the patch has becomes a text.
 pub(in crate::kustomize) fn is_quoted(node: &Node, sources: &Sources) -> bool {
     let Kind::String(text) = &node.kind else { return false };
-    let is_written_in_quotes = || sources.text(node.place).starts_with(['"', '\'', '|', '>']);
-    is_written_in_quotes() || fold::header(node.place, sources).is_some() || !yaml::is_text(text)
+    let written = sources.text(node.place);
+    written.starts_with(['"', '\'', '|', '>'])
+        || fold::header(node.place, sources).is_some()
+        || !yaml::is_text(text)
+        || text != written && !yaml::is_text_for_kubectl(text)
 }
 
 /// The text of a scalar as it is written; empty for everything else.

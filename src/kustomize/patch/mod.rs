@@ -16,7 +16,7 @@ use super::{
     file::Kustomization,
     fold,
     id::Identity,
-    kubectl, load, refused, remote,
+    kubectl, load, notes, refused, remote,
     select::Selector,
     shared,
 };
@@ -381,6 +381,9 @@ impl Patch {
             resource.past.clear();
             resource.marks = Marks::default();
         }
+        resource.marks.name_may_change |= self.allow_name_change;
+        resource.marks.kind_may_change |= self.allow_kind_change;
+        resource.marks.name_is_untyped = !self.allow_name_change;
         let object = &mut resource.object;
         if !self.allow_kind_change {
             restore(object, &["kind"], kind);
@@ -388,7 +391,7 @@ impl Patch {
         if !self.allow_name_change {
             restore(object, &["metadata", "name"], name);
         }
-        let namespace = namespace.filter(|namespace| namespace.as_str().is_some_and(|text| !text.is_empty()));
+        let namespace = namespace.filter(edit::is_name);
         restore(object, &["metadata", "namespace"], namespace);
         Ok(true)
     }
@@ -397,17 +400,22 @@ impl Patch {
         if self.remembers {
             resource.remember();
         }
-        let has_annotations = resource.has_marks();
+        // kustomize keeps earlier names in annotations: there always are some while the patch is applied.
+        let shows_notes = operations.iter().any(Operation::reads_notes);
+        if shows_notes {
+            notes::show(resource);
+        } else if resource.has_marks() {
+            edit::map_at(&mut resource.object, &["metadata", "annotations"], self.place);
+        }
         let object = &mut resource.object;
         // The object goes through JSON.
         fold::settle(object, sources);
-        // kustomize keeps earlier names in annotations: there always are some while the patch is applied.
-        if has_annotations {
-            edit::map_at(object, &["metadata", "annotations"], self.place);
-        }
         json::apply(object, operations)?;
+        if shows_notes && let Some(annotations) = edit::at_mut(object, &["metadata", "annotations"]) {
+            notes::hide(annotations);
+        }
         resource.marks.shares = false;
-        let object = &mut resource.object;
+        resource.marks.name_is_untyped = false;
         write_numbers(object);
         write_out(object, "annotations", sources);
         Ok(())
