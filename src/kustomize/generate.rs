@@ -18,7 +18,7 @@ use super::{
 use crate::{
     node::{Entry, Kind, Node},
     repository::resolve,
-    source::{Place, Sources},
+    source::{Place, Sources, Span},
 };
 
 /// What a generated object does to one of its name that is there already.
@@ -186,12 +186,22 @@ fn pairs(builder: &mut Builder<'_>, folder: &str, entry: &Node, what: Generated)
         let value = read(builder, folder, path, line.place)?;
         pairs.push(Pair { key: key.to_owned(), value, place: line.place });
     }
+    for pair in &mut pairs {
+        pair.place = within_quotes(pair.place, &builder.repository.sources);
+    }
     pairs.sort_by(|one, other| one.key.cmp(&other.key));
     if let Some(twice) = pairs.windows(2).find(|two| two[0].key == two[1].key) {
         let message = format!("the {} gets the key `{}` twice", what.kind(), twice[0].key);
         return Err(fails(message, twice[1].place));
     }
     Ok(pairs)
+}
+
+/// A place without the quotes around it: what is written in there does not count as written in quotes.
+fn within_quotes(place: Place, sources: &Sources) -> Place {
+    let Place { source, span } = place;
+    let is_quoted = span.end - span.start > 1 && sources.text(place).starts_with(['"', '\'']);
+    if is_quoted { Place { source, span: Span { start: span.start + 1, end: span.end - 1 } } } else { place }
 }
 
 /// The last part of a path, as Go's `path.Base` gives it.

@@ -52,7 +52,7 @@ pub(in crate::kustomize) fn is_quoted(node: &Node, sources: &Sources) -> bool {
     written.starts_with(['"', '\'', '|', '>'])
         || fold::header(node.place, sources).is_some()
         || !yaml::is_text(text)
-        || text != written && !yaml::is_text_for_kubectl(text)
+        || text != written && !written.contains('\n') && (text.contains('\n') || !yaml::is_text_for_kubectl(text))
 }
 
 /// The text of a scalar as it is written; empty for everything else.

@@ -5,7 +5,7 @@ mod json;
 mod lists;
 mod merge;
 
-use std::collections::HashSet;
+use std::{borrow::Cow, collections::HashSet};
 
 pub(super) use self::merge::{is_quoted, written};
 use self::{inline::Inline, json::Operation};
@@ -331,14 +331,12 @@ impl Patch {
                 continue;
             }
             let api_version = resource.object.get("apiVersion").cloned();
-            if !self.merge(resource, document, sources)? {
+            let document = of_version(document, api_version.as_ref());
+            if !self.merge(resource, &document, sources)? {
                 gone.push(at);
-            } else if api_version.is_none() && resource.object.get("apiVersion").is_some() {
+            } else if api_version.is_none() {
+                // An empty text without quotes.
                 resource.object.set("apiVersion", document.place, Node { place: document.place, kind: Kind::Null });
-            } else if let Some(api_version) = api_version
-                && resource.object.get("apiVersion").is_none_or(|own| own.kind != api_version.kind)
-            {
-                resource.object.set("apiVersion", api_version.place, api_version);
             }
         }
         let mut at = 0..;
@@ -420,6 +418,18 @@ impl Patch {
         write_out(object, "annotations", sources);
         Ok(())
     }
+}
+
+/// A patch with the version of its target in place of its own: both say which lists are merged by key.
+fn of_version<'n>(document: &'n Node, api_version: Option<&Node>) -> Cow<'n, Node> {
+    let own = document.get("apiVersion");
+    let Some(own) = own.filter(|own| api_version.is_none_or(|other| other.kind != own.kind)) else {
+        return Cow::Borrowed(document);
+    };
+    let mut document = document.clone();
+    let none = Node { place: own.place, kind: Kind::String(String::new()) };
+    document.set("apiVersion", document.place, api_version.cloned().unwrap_or(none));
+    Cow::Owned(document)
 }
 
 /// Sets a value back to what it was, if a patch changed it.
