@@ -121,7 +121,7 @@ impl<'r> Builder<'r> {
             self.target(folder, &kustomization, Accumulator::default())?;
         let sources = &self.repository.sources;
         generate::add_hashes(&mut resources, sources)?;
-        references::follow(&mut resources, configured.own().map(|own| &own.name_reference[..]))?;
+        references::follow(&mut resources, configured.own().map(|own| &own.name_reference[..]), sources)?;
         variables::resolve(&variables, &mut resources, &configured.get().var_reference, sources)?;
         finish::drop_local(&mut resources, sources)?;
         finish::sort(&mut resources, &kustomization)?;

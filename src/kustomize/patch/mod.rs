@@ -5,9 +5,9 @@ mod json;
 mod lists;
 mod merge;
 
-use std::{borrow::Cow, collections::HashSet};
+use std::{borrow::Cow, cell::RefCell, collections::HashSet};
 
-pub(super) use self::merge::{is_quoted, written};
+pub(super) use self::merge::written;
 use self::{inline::Inline, json::Operation};
 use super::{
     Id, Marks, Resource, Stop,
@@ -369,9 +369,15 @@ impl Patch {
         let kind = object.get("kind").cloned();
         let name = object.at(["metadata", "name"]).cloned();
         let namespace = object.at(["metadata", "namespace"]).cloned();
-        if !shared::keeping(resource, |resource| merge::merge(&mut resource.object, document, sources))?
-            || load::is_empty(&resource.object)
-        {
+        let stays = shared::keeping(resource, |resource| {
+            let to_come = resource.marks.quotes.to_come();
+            let quotes = RefCell::new(std::mem::take(&mut resource.marks.quotes));
+            let stays = merge::merge(&mut resource.object, document, &quotes, sources);
+            resource.marks.quotes = quotes.into_inner();
+            resource.marks.quotes.come(to_come);
+            stays
+        })?;
+        if !stays || load::is_empty(&resource.object) {
             return Ok(false);
         }
         // kustomize keeps its notes in annotations: a patch that deletes them all deletes these too.
@@ -416,6 +422,7 @@ impl Patch {
         resource.marks.name_is_untyped = false;
         write_numbers(object);
         write_out(object, "annotations", sources);
+        resource.marks.quotes.write_anew(&resource.object, sources);
         Ok(())
     }
 }

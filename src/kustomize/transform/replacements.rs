@@ -10,7 +10,8 @@ use crate::{
         edit, fails,
         file::Kustomization,
         id::Identity,
-        patch::{is_quoted, written},
+        patch::written,
+        quotes::Quotes,
         refused, remote,
         select::Selector,
         shared,
@@ -256,7 +257,8 @@ fn plain(text: &Node) -> Node {
     read_plain(value, text.place)
 }
 
-fn read_plain(value: &str, place: Place) -> Node {
+/// A text as YAML reads it when it is written without quotes.
+pub(in crate::kustomize) fn read_plain(value: &str, place: Place) -> Node {
     let mut node = edit::string(value, place);
     if !yaml::is_text(value) {
         let reading = yaml::read(place.source, value);
@@ -459,7 +461,7 @@ impl Target {
                 let steps = split(path);
                 let untyped = resource.marks.name_is_untyped
                     && steps == ["metadata", "name"]
-                    && object_name(&mut resource.object).is_some_and(|name| !is_quoted(name, sources));
+                    && object_name(&mut resource.object).is_some_and(|name| !resource.marks.quotes.has(name, sources));
                 let times = self.set(&mut resource.object, path, &steps, value, sources)?;
                 if let Some(name) = object_name(&mut resource.object).filter(|_| untyped)
                     && let Kind::String(text) = &name.kind
@@ -502,7 +504,7 @@ impl Target {
     fn put(&self, node: &mut Node, value: &Taken, sources: &Sources) -> Result<(), Stop> {
         let is_scalar = !matches!(node.kind, Kind::Map(_) | Kind::List(_));
         if self.options.delimiter.is_empty() {
-            return put_text(node, &value.text, value, sources);
+            return put_text(node, &value.text, value);
         }
         if !is_scalar {
             return Err(fails("a replacement has a delimiter, but goes where no text is", self.place));
@@ -515,7 +517,7 @@ impl Target {
             Ok(index) => parts[index] = &value.text,
         }
         let joined = parts.join(&self.options.delimiter);
-        put_text(node, &joined, value, sources)
+        put_text(node, &joined, value)
     }
 
     /// Sets a value within the JSON that a text holds, where the path leads into one; false where it does not.
@@ -537,7 +539,7 @@ impl Target {
         };
         let walk = Walk { create: self.options.create.then_some(&value.node.kind), place, sources };
         let inside: Vec<&str> = steps[end..].iter().map(String::as_str).collect();
-        let mut change = |node: &mut Node| put_text(node, &value.text, value, sources);
+        let mut change = |node: &mut Node| put_text(node, &value.text, value);
         if !matches!(walk.visit(&mut inner, &inside, &mut change), Ok(1..)) {
             return Ok(false);
         }
@@ -597,13 +599,12 @@ fn as_go_writes(value: &Value, pretty: bool) -> String {
 }
 
 /// Sets a scalar to a text, which stays of its type, or anything else to the value itself.
-fn put_text(node: &mut Node, text: &str, value: &Taken, sources: &Sources) -> Result<(), Stop> {
+fn put_text(node: &mut Node, text: &str, value: &Taken) -> Result<(), Stop> {
     let place = value.node.place;
     match &node.kind {
         Kind::Map(_) | Kind::List(_) => *node = value.node.clone(),
         Kind::String(_) => *node = edit::string(text, place),
         Kind::Null => *node = read_plain(text, place),
-        _ if is_quoted(node, sources) => *node = edit::string(text, place),
         before => {
             let read = read_plain(text, place);
             let same = std::mem::discriminant(&read.kind) == std::mem::discriminant(before);
@@ -727,7 +728,7 @@ impl Walk<'_> {
 
     /// A scalar as it is written, quotes and all.
     fn shown(&self, node: &Node) -> String {
-        if is_quoted(node, self.sources) {
+        if Quotes::default().has(node, self.sources) {
             let text = self.sources.text(node.place);
             if text.starts_with(['"', '\'']) {
                 return text.to_owned();
