@@ -1,6 +1,6 @@
 //! What happens once, to the objects of the outermost folder: local ones dropped, the order, and what is left of annotations.
 
-use super::{Resource, Stop, edit, fails, file::Kustomization, load, notes};
+use super::{Resource, Stop, edit, fails, file::Kustomization, load, notes, patch::written};
 use crate::{
     node::{Entry, Kind, Node, Part},
     source::Sources,
@@ -127,21 +127,5 @@ pub(super) fn tidy_annotations(object: &mut Node, sources: &Sources) {
 
 /// A scalar as it is written; empty for maps and lists.
 pub(super) fn raw_text(node: &Node, sources: &Sources) -> String {
-    match &node.kind {
-        Kind::String(text) => text.clone(),
-        Kind::Map(_) | Kind::List(_) => String::new(),
-        Kind::Null | Kind::Bool(_) | Kind::Number(_) => {
-            let text = &sources.get(node.place.source).text;
-            let written = text.get(node.place.span.range()).unwrap_or_default().trim();
-            let is_it = match &node.kind {
-                Kind::Null => matches!(written, "" | "~" | "null" | "Null" | "NULL"),
-                Kind::Bool(flag) => written.eq_ignore_ascii_case(if *flag { "true" } else { "false" }),
-                _ => {
-                    written.starts_with(|first: char| first.is_ascii_digit() || "+-.".contains(first))
-                        && written.len() < 32
-                }
-            };
-            if is_it { written.to_owned() } else { edit::scalar_text(node).unwrap_or_default() }
-        }
-    }
+    written(node, sources).into_owned()
 }

@@ -334,12 +334,13 @@ fn take_over(new: &mut Resource, old: &Resource, sources: &Sources) {
     new.marks.name_is_untyped = true;
 }
 
-/// Adds the entries of the old map that the new one does not have. The result is sorted, and every value a text.
+/// Adds the entries of the old map that the new one does not have. The result is sorted, and every value a text; in data null is none.
 fn merge_map(new: &mut Node, old: &Node, path: &[&str], sources: &Sources) {
     let mut all: BTreeMap<String, Node> = BTreeMap::new();
     for map in [old.at(path.iter().copied()), new.at(path.iter().copied())].into_iter().flatten() {
         for entry in map.entries() {
-            let text = finish::raw_text(&entry.value, sources);
+            let is_none = edit::is_null(&entry.value) && path[0] != "metadata";
+            let text = if is_none { String::new() } else { finish::raw_text(&entry.value, sources) };
             all.insert(entry.key.clone(), edit::string(text, entry.value.place));
         }
     }

@@ -330,13 +330,15 @@ impl Patch {
             if !target.picks(resource) {
                 continue;
             }
-            let api_version = resource.object.get("apiVersion").cloned();
+            let api_version = resource.object.get("apiVersion").filter(|version| edit::is_name(version)).cloned();
             let document = of_version(document, api_version.as_ref());
             if !self.merge(resource, &document, sources)? {
                 gone.push(at);
             } else if api_version.is_none() {
-                // An empty text without quotes.
-                resource.object.set("apiVersion", document.place, Node { place: document.place, kind: Kind::Null });
+                // An empty text without quotes, which is null unless the object stands in braces.
+                let in_braces = sources.text(resource.object.place).starts_with('{');
+                let kind = if in_braces { Kind::String(String::new()) } else { Kind::Null };
+                resource.object.set("apiVersion", document.place, Node { place: document.place, kind });
             }
         }
         let mut at = 0..;
@@ -414,7 +416,7 @@ impl Patch {
         let object = &mut resource.object;
         // The object goes through JSON.
         fold::settle(object, sources);
-        json::apply(object, operations)?;
+        json::apply(object, operations, sources)?;
         if shows_notes && let Some(annotations) = edit::at_mut(object, &["metadata", "annotations"]) {
             notes::hide(annotations);
         }
