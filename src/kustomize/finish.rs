@@ -1,6 +1,11 @@
 //! What happens once, to the objects of the outermost folder: local ones dropped, the order, and what is left of annotations.
 
-use super::{Resource, Stop, edit, fails, file::Kustomization, load, notes, patch::written};
+use super::{
+    Resource, Stop, edit, fails,
+    file::Kustomization,
+    load, notes,
+    patch::{is_date, written},
+};
 use crate::{
     node::{Entry, Kind, Node, Part},
     source::Sources,
@@ -111,7 +116,7 @@ pub(super) fn tidy_annotations(object: &mut Node, sources: &Sources) {
         metadata.remove("annotations");
         return;
     }
-    let is_tidy = entries.iter().all(|entry| entry.value.as_str().is_some());
+    let is_tidy = entries.iter().all(|entry| entry.value.as_str().is_some() && !is_date(&entry.value, sources));
     if is_tidy {
         return;
     }

@@ -6,12 +6,13 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Resource, Stop,
+    Marks, Resource, Stop,
     accumulate::{Builder, missing},
     edit, fails,
     file::{Kustomization, malformed},
     finish, fold, origin,
     patch::written,
+    quotes::Quotes,
     refused, remote,
     transform::check_key,
 };
@@ -329,7 +330,12 @@ fn take_over(new: &mut Resource, old: &Resource, sources: &Sources) {
     }
     let needs_hash = new.marks.needs_hash && old.marks.needs_hash;
     new.past.clone_from(&old.past);
-    new.marks = old.marks.clone();
+    new.marks = Marks { quotes: Quotes::default(), ..old.marks.clone() };
+    for path in [&["data"][..], &["binaryData"], &["metadata", "labels"], &["metadata", "annotations"]] {
+        if let Some(map) = new.object.at(path.iter().copied()) {
+            new.marks.quotes.set_anew(map, sources);
+        }
+    }
     new.marks.needs_hash = needs_hash;
     new.marks.name_is_untyped = true;
 }

@@ -159,7 +159,7 @@ fn write(node: &mut Node, near: Place, sources: &Sources) {
         Kind::Null if own.span.start == own.span.end => node.place = near,
         Kind::List(items) => items.iter_mut().for_each(|item| write(item, own, sources)),
         Kind::Map(entries) => entries.values_mut().for_each(|(_, value)| write(value, own, sources)),
-        Kind::Number(_) => print_anew(node, sources),
+        Kind::Number(_) | Kind::String(_) => print_anew(node, sources),
         _ => {}
     }
 }

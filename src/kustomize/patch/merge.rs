@@ -57,14 +57,19 @@ pub(in crate::kustomize) fn written<'n>(node: &'n Node, sources: &'n Sources) ->
 }
 
 /// Whether a text is a date that was written without quotes, which kustomize prints in full.
-fn is_date(node: &Node, sources: &Sources) -> bool {
+pub(in crate::kustomize) fn is_date(node: &Node, sources: &Sources) -> bool {
     let Kind::String(full) = &node.kind else { return false };
-    let is_one = |text: &str| text != full && text.starts_with(|first: char| first.is_ascii_digit());
+    let is_one = |text: &str| {
+        text != full && text.len() >= "2001-1-1".len() && text.starts_with(|first: char| first.is_ascii_digit())
+    };
     full.ends_with('Z') && is_one(sources.text(node.place)) && !yaml::is_text(sources.text(node.place))
 }
 
-/// Notes that a number was written anew, as Go prints floats: of what was written only the first letter is left.
+/// Notes that a number was written anew, as Go prints floats, or a date: of what was written only the first letter is left.
 pub(super) fn print_anew(node: &mut Node, sources: &Sources) {
+    if is_date(node, sources) {
+        node.place.span.end = node.place.span.start + 1;
+    }
     let Kind::Number(number) = &node.kind else { return };
     let text = sources.text(node.place);
     let is_short = text.len() <= 6 && text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0');
@@ -168,8 +173,12 @@ fn settled_list(mut items: Vec<Node>, keys: &[&str], element: Schema) -> Result<
 /// Whether every item has all keys, or the first alone where none has another, and no two the same.
 fn has_distinct_keys(items: &[Node], keys: &[&str]) -> bool {
     let Some((first, others)) = keys.split_first() else { return false };
-    let text =
-        |item: &Node, key: &str| item.get(key).map(|value| raw(value).into_owned()).filter(|text| !text.is_empty());
+    let text = |item: &Node, key: &str| {
+        item.get(key)
+            .filter(|value| !edit::is_null(value))
+            .map(|value| raw(value).into_owned())
+            .filter(|text| !text.is_empty())
+    };
     let one = |item: &Node| text(item, first);
     if others.iter().any(|key| items.iter().any(|item| text(item, key).is_some())) {
         return false;

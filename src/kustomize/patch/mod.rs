@@ -7,7 +7,7 @@ mod merge;
 
 use std::{borrow::Cow, cell::RefCell, collections::HashSet};
 
-pub(super) use self::merge::written;
+pub(super) use self::merge::{is_date, written};
 use self::{inline::Inline, json::Operation};
 use super::{
     Id, Marks, Resource, Stop,
