@@ -10,6 +10,9 @@ use crate::{
     survey::Survey,
 };
 
+/// At most so many units that need one are shown with their lines; the others are named.
+const SHOWN: usize = 12;
+
 /// Checks every cluster's `dependsOn` against what its objects need.
 pub fn audit(survey: &Survey, found: &mut Vec<Diagnostic>) {
     for (at, cluster) in survey.clusters.iter().enumerate() {
@@ -251,7 +254,8 @@ fn missing(survey: &Survey, at: usize, found: &mut Vec<Diagnostic>) {
         }
         by_target.entry(edge.to).or_default().push((edge, reason));
     }
-    for (to, needs) in by_target {
+    for (to, mut needs) in by_target {
+        needs.sort_by_key(|(_, reason)| reason.strength);
         let target = &cluster.units[to];
         let message = match needs.as_slice() {
             [(edge, _)] => {
@@ -261,8 +265,13 @@ fn missing(survey: &Survey, at: usize, found: &mut Vec<Diagnostic>) {
         };
         let is_hard = needs.iter().any(|(_, reason)| reason.strength == Strength::Hard);
         let mut finding = Diagnostic::new(code!("order-missing"), message);
-        for (edge, reason) in &needs {
+        let (shown, more) = needs.split_at(needs.len().min(SHOWN));
+        for (edge, reason) in shown {
             finding = finding.at(reason.place, format!("`{}`: {}", cluster.units[edge.from].name, reason.text));
+        }
+        if !more.is_empty() {
+            let names: Vec<String> = more.iter().map(|(edge, _)| format!("`{}`", cluster.units[edge.from].name)).collect();
+            finding = finding.note(format!("and likewise {}", names.join(", ")));
         }
         let note = if is_hard {
             "from nothing, what needs it fails until it is there, and Flux tries again only after `retryInterval`"

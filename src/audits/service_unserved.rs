@@ -28,7 +28,7 @@ pub fn audit(survey: &Survey, found: &mut Vec<Diagnostic>) {
         }
         let mut homes = Homes::of(survey, at);
         for object in cluster.units.iter().filter(|unit| !unit.spec.suspend).flat_map(Unit::objects) {
-            for need in needs::of(object) {
+            for need in needs::of(object).into_iter().filter(|need| need.is_full_name) {
                 let Some((namespace, name)) = need.capability.strip_prefix("service/").and_then(|name| name.split_once('/')) else {
                     continue;
                 };

@@ -472,3 +472,21 @@ fn a_unit_that_needs_what_waits_for_it_is_a_circle() {
         answer.stdout
     );
 }
+
+#[test]
+fn of_many_units_that_need_one_only_the_first_are_shown_with_their_lines() {
+    let users: Vec<String> = (10..24).map(|number| format!("user{number}")).collect();
+    let mut files = vec![
+        ("cluster/base.yaml".to_owned(), unit("base", "  wait: true\n")),
+        ("base/namespace.yaml".to_owned(), NAMESPACE.to_owned()),
+    ];
+    for user in &users {
+        files.push((format!("cluster/{user}.yaml"), unit(user, "  wait: true\n")));
+        files.push((format!("{user}/map.yaml"), map(user, "color: green")));
+    }
+    let files: Vec<(&str, String)> = files.iter().map(|(path, text)| (path.as_str(), text.clone())).collect();
+    let said = run(&world(&files), &["check"]).stderr;
+    assert!(said.contains("14 units need `flux-system/base`, and do not wait for it"), "{said}");
+    assert_eq!(said.matches("lies in the namespace `apps`").count(), 12, "{said}");
+    assert!(said.contains("= note: and likewise `flux-system/user22`, `flux-system/user23`"), "{said}");
+}
