@@ -1,9 +1,6 @@
 //! Builds the units of a cluster, from its first Kustomizations down to the last, each with its effective spec.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    thread,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     claim::{ObjectId, group_of},
@@ -19,6 +16,7 @@ use crate::{
     kubernetes::Schemas,
     kustomize::{self, Refusal, Stop},
     node::{Entry, Kind, Node},
+    parallel,
     repository::Repository,
     source::Place,
 };
@@ -169,21 +167,7 @@ impl Following<'_> {
         let one = |(at, variables): &(usize, Option<(Variables, bool)>)| {
             (*at, made(repository, ignored, &units[*at], variables.as_ref(), None))
         };
-        let threads = thread::available_parallelism().map_or(1, usize::from).min(8).min(work.len());
-        let mut results: Vec<(usize, Made)> = if threads < 2 {
-            work.iter().map(one).collect()
-        } else {
-            thread::scope(|scope| {
-                let parts: Vec<_> = (0..threads)
-                    .map(|first| {
-                        let mine = work.iter().skip(first).step_by(threads);
-                        scope.spawn(move || mine.map(one).collect::<Vec<_>>())
-                    })
-                    .collect();
-                parts.into_iter().flat_map(|part| part.join().expect("a build never panics")).collect()
-            })
-        };
-        results.sort_by_key(|(at, _)| *at);
+        let results = parallel::each(&work, one);
         for (at, mut made) in results {
             if let (Some(fallback), Err(Stop::Refused(refusal))) = (self.fallback, &made.result) {
                 let variables =
