@@ -29,7 +29,9 @@ pub fn audit(survey: &Survey, found: &mut Vec<Diagnostic>) {
         let mut homes = Homes::of(survey, at);
         for object in cluster.units.iter().filter(|unit| !unit.spec.suspend).flat_map(Unit::objects) {
             for need in needs::of(object).into_iter().filter(|need| need.is_full_name) {
-                let Some((namespace, name)) = need.capability.strip_prefix("service/").and_then(|name| name.split_once('/')) else {
+                let Some((namespace, name)) =
+                    need.capability.strip_prefix("service/").and_then(|name| name.split_once('/'))
+                else {
                     continue;
                 };
                 let Some(home) = homes.0.get_mut(namespace).filter(|home| !home.may_serve(name)) else { continue };
@@ -41,7 +43,8 @@ pub fn audit(survey: &Survey, found: &mut Vec<Diagnostic>) {
     }
     for ((namespace, name), (places, near)) in wrong {
         let message = format!("no Service `{name}` is known in the namespace `{namespace}`");
-        let mut finding = Diagnostic::new(code!("service-unserved"), message).about(format!("Service:{namespace}/{name}"));
+        let mut finding =
+            Diagnostic::new(code!("service-unserved"), message).about(format!("Service:{namespace}/{name}"));
         for place in places.iter().take(SHOWN) {
             finding = finding.at(*place, "");
         }
@@ -50,7 +53,9 @@ pub fn audit(survey: &Survey, found: &mut Vec<Diagnostic>) {
         }
         found.push(match near {
             Some(near) => finding.help(format!("did you mean `{near}.{namespace}.svc`?")),
-            None => finding.help(format!("name a Service of `{namespace}`, or say who makes it: `[provides]`, `\"service/{namespace}/{name}\"`")),
+            None => finding.help(format!(
+                "name a Service of `{namespace}`, or say who makes it: `[provides]`, `\"service/{namespace}/{name}\"`"
+            )),
         });
     }
 }
@@ -92,7 +97,9 @@ impl Homes {
             overrides(&release.values, &mut home.words);
         }
         for claim in survey.claims.iter().filter(|claim| claim.cluster.is_none_or(|at| at == cluster)) {
-            let Some(home) = claim.object.namespace.as_ref().and_then(|namespace| homes.get_mut(namespace)) else { continue };
+            let Some(home) = claim.object.namespace.as_ref().and_then(|namespace| homes.get_mut(namespace)) else {
+                continue;
+            };
             if claim.object.kind == "Service" || is_release(&claim.object) {
                 home.services.insert(claim.object.name.clone());
                 home.words.extend(words(&claim.object.name).map(str::to_owned));
