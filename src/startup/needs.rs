@@ -404,6 +404,9 @@ impl Walker<'_> {
 
     /// Names of hosts and services: `https://name…`, `name.namespace:port`, and as the cluster's DNS has them, `name.namespace.svc`.
     fn names_in(&mut self, text: &str, place: Place) {
+        if !text.contains([':', '.']) {
+            return;
+        }
         let is_name = |symbol: char| symbol.is_ascii_alphanumeric() || "-.".contains(symbol);
         let mut hosts: Vec<&str> = text
             .match_indices("://")

@@ -86,13 +86,24 @@ impl Search<'_, '_> {
     }
 
     fn words(&mut self, text: &str) {
-        let is_part = |letter: &u8| letter.is_ascii_alphanumeric() || b"-._".contains(letter);
-        for word in text.as_bytes().split(|letter| !is_part(letter)).filter(|word| self.shape.allows(word)) {
+        let words = text.as_bytes().split(|letter| !IN_WORDS[usize::from(*letter)]);
+        for word in words.filter(|word| self.shape.allows(word)) {
             let word = std::str::from_utf8(word).expect("letters of ASCII").trim_matches(['.', '-']);
             self.found.extend(self.names.get(word));
         }
     }
 }
+
+/// The letters of words.
+const IN_WORDS: [bool; 256] = {
+    let mut letters = [false; 256];
+    let mut letter = 0_u8;
+    while letter < 128 {
+        letters[letter as usize] = letter.is_ascii_alphanumeric() || matches!(letter, b'-' | b'.' | b'_');
+        letter += 1;
+    }
+    letters
+};
 
 /// What tells most words from names without looking them up.
 struct Shape {
