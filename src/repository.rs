@@ -46,7 +46,7 @@ const TEXTS: &[&str] = &[
 pub const KUSTOMIZATIONS: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
 /// What gives the bytes of a file.
-type Bytes<'b> = dyn Fn(&str) -> Result<Option<Vec<u8>>, Error> + 'b;
+type Bytes<'b> = dyn Fn(&str) -> Result<Option<Vec<u8>>, Error> + Sync + 'b;
 
 /// The files of a repository.
 #[derive(Debug)]
@@ -211,8 +211,7 @@ impl Repository {
     }
 
     fn load(&mut self, paths: &[String], bytes: &Bytes<'_>) {
-        for path in paths {
-            let bytes = bytes(path);
+        for (path, bytes) in paths.iter().zip(parallel::each(paths, |path| bytes(path))) {
             let file = self.files.get_mut(path).expect("only files that were listed are loaded");
             let bytes = match bytes {
                 Ok(Some(bytes)) => bytes,
