@@ -5,9 +5,9 @@ mod json;
 mod lists;
 mod merge;
 
-use std::collections::HashSet;
+use std::{borrow::Cow, cell::RefCell, collections::HashSet};
 
-pub(super) use self::merge::{is_quoted, written};
+pub(super) use self::merge::written;
 use self::{inline::Inline, json::Operation};
 use super::{
     Id, Marks, Resource, Stop,
@@ -16,7 +16,7 @@ use super::{
     file::Kustomization,
     fold,
     id::Identity,
-    kubectl, load, refused, remote,
+    kubectl, load, notes, refused, remote,
     select::Selector,
     shared,
 };
@@ -331,14 +331,12 @@ impl Patch {
                 continue;
             }
             let api_version = resource.object.get("apiVersion").cloned();
-            if !self.merge(resource, document, sources)? {
+            let document = of_version(document, api_version.as_ref());
+            if !self.merge(resource, &document, sources)? {
                 gone.push(at);
-            } else if api_version.is_none() && resource.object.get("apiVersion").is_some() {
+            } else if api_version.is_none() {
+                // An empty text without quotes.
                 resource.object.set("apiVersion", document.place, Node { place: document.place, kind: Kind::Null });
-            } else if let Some(api_version) = api_version
-                && resource.object.get("apiVersion").is_none_or(|own| own.kind != api_version.kind)
-            {
-                resource.object.set("apiVersion", api_version.place, api_version);
             }
         }
         let mut at = 0..;
@@ -371,9 +369,15 @@ impl Patch {
         let kind = object.get("kind").cloned();
         let name = object.at(["metadata", "name"]).cloned();
         let namespace = object.at(["metadata", "namespace"]).cloned();
-        if !shared::keeping(resource, |resource| merge::merge(&mut resource.object, document, sources))?
-            || load::is_empty(&resource.object)
-        {
+        let stays = shared::keeping(resource, |resource| {
+            let to_come = resource.marks.quotes.to_come();
+            let quotes = RefCell::new(std::mem::take(&mut resource.marks.quotes));
+            let stays = merge::merge(&mut resource.object, document, &quotes, sources);
+            resource.marks.quotes = quotes.into_inner();
+            resource.marks.quotes.come(to_come);
+            stays
+        })?;
+        if !stays || load::is_empty(&resource.object) {
             return Ok(false);
         }
         // kustomize keeps its notes in annotations: a patch that deletes them all deletes these too.
@@ -381,6 +385,9 @@ impl Patch {
             resource.past.clear();
             resource.marks = Marks::default();
         }
+        resource.marks.name_may_change |= self.allow_name_change;
+        resource.marks.kind_may_change |= self.allow_kind_change;
+        resource.marks.name_is_untyped = !self.allow_name_change;
         let object = &mut resource.object;
         if !self.allow_kind_change {
             restore(object, &["kind"], kind);
@@ -388,7 +395,7 @@ impl Patch {
         if !self.allow_name_change {
             restore(object, &["metadata", "name"], name);
         }
-        let namespace = namespace.filter(|namespace| namespace.as_str().is_some_and(|text| !text.is_empty()));
+        let namespace = namespace.filter(edit::is_name);
         restore(object, &["metadata", "namespace"], namespace);
         Ok(true)
     }
@@ -397,21 +404,39 @@ impl Patch {
         if self.remembers {
             resource.remember();
         }
-        let has_annotations = resource.has_marks();
+        // kustomize keeps earlier names in annotations: there always are some while the patch is applied.
+        let shows_notes = operations.iter().any(Operation::reads_notes);
+        if shows_notes {
+            notes::show(resource);
+        } else if resource.has_marks() {
+            edit::map_at(&mut resource.object, &["metadata", "annotations"], self.place);
+        }
         let object = &mut resource.object;
         // The object goes through JSON.
         fold::settle(object, sources);
-        // kustomize keeps earlier names in annotations: there always are some while the patch is applied.
-        if has_annotations {
-            edit::map_at(object, &["metadata", "annotations"], self.place);
-        }
         json::apply(object, operations)?;
+        if shows_notes && let Some(annotations) = edit::at_mut(object, &["metadata", "annotations"]) {
+            notes::hide(annotations);
+        }
         resource.marks.shares = false;
-        let object = &mut resource.object;
+        resource.marks.name_is_untyped = false;
         write_numbers(object);
         write_out(object, "annotations", sources);
+        resource.marks.quotes.write_anew(&resource.object, sources);
         Ok(())
     }
+}
+
+/// A patch with the version of its target in place of its own: both say which lists are merged by key.
+fn of_version<'n>(document: &'n Node, api_version: Option<&Node>) -> Cow<'n, Node> {
+    let own = document.get("apiVersion");
+    let Some(own) = own.filter(|own| api_version.is_none_or(|other| other.kind != own.kind)) else {
+        return Cow::Borrowed(document);
+    };
+    let mut document = document.clone();
+    let none = Node { place: own.place, kind: Kind::String(String::new()) };
+    document.set("apiVersion", document.place, api_version.cloned().unwrap_or(none));
+    Cow::Owned(document)
 }
 
 /// Sets a value back to what it was, if a patch changed it.
