@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     code,
     diagnostic::{Diagnostic, Severity, nearest},
-    flux::{Cluster, Dependency, Unit, UnitName},
+    flux::{Cluster, Dependency, Outcome, Unit, UnitName},
+    kustomize::Stop,
     startup::{Deadlock, Edge, Graph, Reason, Strength, knots},
     survey::Survey,
 };
@@ -265,11 +266,15 @@ fn article(text: &str) -> String {
 fn missing(survey: &Survey, at: usize, found: &mut Vec<Diagnostic>) {
     let cluster = &survey.clusters[at];
     let graph = &survey.graphs[at];
+    let unseen = unseen(cluster);
     // Of few units it is asked.
     let mut before: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
     let mut by_target: BTreeMap<usize, Vec<(&Edge, &Reason)>> = BTreeMap::new();
     for edge in graph.edges.iter().filter(|edge| edge.written.is_none()) {
         let Some(reason) = edge.known().next().filter(|reason| reason.strength < Strength::Soft) else { continue };
+        if group_of(&reason.text).is_some_and(|group| may_define(&unseen, group)) {
+            continue;
+        }
         if before.entry(edge.from).or_insert_with(|| written_before(cluster, edge.from)).contains(&edge.to) {
             continue;
         }
@@ -309,6 +314,42 @@ fn missing(survey: &Survey, at: usize, found: &mut Vec<Diagnostic>) {
                 .about(target.name.to_string()),
         );
     }
+}
+
+/// Words about the units whose objects are not known here: what they are called, where they come from, why they were refused.
+fn unseen(cluster: &Cluster) -> BTreeSet<String> {
+    let mut texts = Vec::new();
+    for unit in &cluster.units {
+        match &unit.outcome {
+            Outcome::Objects(_) => continue,
+            Outcome::Stopped(Stop::Refused(refusal)) => texts.push(refusal.what.clone()),
+            Outcome::Stopped(_) | Outcome::NoPath | Outcome::Elsewhere => {}
+        }
+        texts.push(unit.name.name.clone());
+        texts.extend(unit.spec.source.as_ref().map(|source| source.name.clone()));
+        texts.extend(unit.spec.path.as_ref().map(|path| path.text.clone()));
+    }
+    texts.iter().flat_map(|text| words(text)).map(str::to_lowercase).collect()
+}
+
+/// Words long enough to tell projects apart.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|letter: char| !letter.is_ascii_alphanumeric()).filter(|word| word.len() > 3)
+}
+
+/// Whether units that are not known may define the kinds of an API group.
+fn may_define(unseen: &BTreeSet<String>, group: &str) -> bool {
+    const GENERAL: &[&str] = &["networking", "storage", "sigs", "toolkit", "cluster"];
+    const CALLED: &[(&str, &str)] = &[("monitoring.coreos.com", "prometheus")];
+    let other = CALLED.iter().find(|(known, _)| *known == group).map(|(_, name)| *name);
+    let own = words(group).filter(|word| !GENERAL.contains(word));
+    own.chain(other).any(|word| unseen.iter().any(|known| known.starts_with(word) || word.starts_with(known.as_str())))
+}
+
+/// The API group that a reason is about.
+fn group_of(reason: &str) -> Option<&str> {
+    let (_, rest) = reason.split_once(" is of the API group `")?;
+    rest.split('`').next()
 }
 
 /// What is written to be before a unit: its ancestors, what they and it wait for, and so on.

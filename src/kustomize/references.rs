@@ -35,11 +35,7 @@ struct Target {
 }
 
 /// Lets every reference follow. `custom` are all fields, where they are not the default ones.
-pub(super) fn follow(
-    resources: &mut [Resource],
-    custom: Option<&[References]>,
-    sources: &Sources,
-) -> Result<(), Stop> {
+pub(super) fn follow(resources: &mut [Resource], custom: Option<&[References]>, sources: &Sources) -> Result<(), Stop> {
     let renamed = resources.iter().filter(|resource| !resource.past.is_empty());
     let targets: Vec<Target> = renamed
         .map(|resource| Target {

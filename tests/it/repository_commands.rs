@@ -513,3 +513,30 @@ fn a_unit_of_a_generated_artifact_is_built_from_the_folder_it_is_made_of() {
     let said = run(&world(&files), &["check"]).stderr;
     assert!(said.ends_with("in 1 cluster; left out 1 unit of other sources\n"), "{said}");
 }
+
+#[test]
+fn definitions_that_a_unit_may_fetch_from_elsewhere_are_not_said_to_be_missing() {
+    let release = "apiVersion: source.toolkit.fluxcd.io/v1\nkind: HelmRepository\nmetadata:\n  name: charts\n  namespace: flux-system\nspec:\n  interval: 1h\n  url: https://charts.example.org\n---\napiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata:\n  name: cert-manager\n  namespace: flux-system\nspec:\n  interval: 1h\n  chart:\n    spec:\n      chart: cert-manager\n      version: v1.16.2\n      sourceRef:\n        kind: HelmRepository\n        name: charts\n";
+    let issuer =
+        "apiVersion: cert-manager.io/v1\nkind: ClusterIssuer\nmetadata:\n  name: internal\nspec:\n  selfSigned: {}\n";
+    let with_unseen = |address: &str| {
+        checked(&[
+            (
+                "cluster/units.yaml",
+                format!(
+                    "{}---\n{}---\n{}",
+                    unit("controllers", "  wait: true\n"),
+                    unit("issuers", ""),
+                    unit("definitions", "")
+                ),
+            ),
+            ("controllers/release.yaml", release.to_owned()),
+            ("issuers/issuer.yaml", issuer.to_owned()),
+            ("definitions/kustomization.yaml", format!("resources:\n  - {address}\n")),
+        ])
+    };
+    let other = "https://example.org/queues/releases/crds.yaml";
+    assert_eq!(with_unseen(other), ["build-refused", "order-missing"]);
+    let theirs = "https://example.org/cert-manager/releases/download/v1.16.2/cert-manager.crds.yaml";
+    assert_eq!(with_unseen(theirs), ["build-refused"]);
+}
