@@ -103,6 +103,17 @@ impl Resource {
         self.past.iter().map(now).collect()
     }
 
+    /// Whether kustomize still knows what it was called. It keeps names, namespaces and kinds in three lists, divided by commas, into
+    /// which nothing empty gets: it panics where they are of different lengths.
+    pub(crate) fn has_a_past_in_order(&self) -> bool {
+        let sum = |part: fn(&Id) -> &str| {
+            let parts = |text: &str| if text.is_empty() { 0 } else { text.split(',').count() };
+            self.past.iter().map(|past| parts(part(past))).sum::<usize>()
+        };
+        let names = sum(|id| &id.name);
+        names == 0 || (names == sum(|id| &id.namespace) && names == sum(|id| &id.kind))
+    }
+
     /// What it was called at first.
     pub(crate) fn original(&self) -> Id {
         let now = self.id();

@@ -14,7 +14,7 @@ use super::{
     accumulate::{Builder, missing},
     edit, fails,
     file::Kustomization,
-    fold,
+    finish, fold,
     id::Identity,
     kubectl, load, refused, remote,
     select::Selector,
@@ -285,10 +285,9 @@ impl Patch {
                 None => Ok(()),
             },
             (Content::Json(_), None) => Err(fails("a JSON patch needs a `target`", self.place)),
-            (Content::Json(operations), Some(target)) => resources
-                .iter_mut()
-                .filter(|resource| target.picks(resource))
-                .try_for_each(|resource| self.change(resource, operations, sources)),
+            (Content::Json(operations), Some(target)) => resources.iter_mut().try_for_each(|resource| {
+                if target.picks(resource)? { self.change(resource, operations, sources) } else { Ok(()) }
+            }),
         }
     }
 
@@ -327,7 +326,7 @@ impl Patch {
     ) -> Result<(), Stop> {
         let mut gone = Vec::new();
         for (at, resource) in resources.iter_mut().enumerate() {
-            if !target.picks(resource) {
+            if !target.picks(resource)? {
                 continue;
             }
             let api_version = resource.object.get("apiVersion").cloned();
@@ -379,7 +378,8 @@ impl Patch {
         // kustomize keeps its notes in annotations: a patch that deletes them all deletes these too.
         if document.at(["metadata", "annotations"]).is_some_and(edit::is_null) {
             resource.past.clear();
-            resource.marks = Marks::default();
+            let Marks { variables, shares, .. } = std::mem::take(&mut resource.marks);
+            resource.marks = Marks { variables, shares, ..Marks::default() };
         }
         let object = &mut resource.object;
         if !self.allow_kind_change {
@@ -409,6 +409,7 @@ impl Patch {
         resource.marks.shares = false;
         let object = &mut resource.object;
         write_numbers(object);
+        finish::pair_up(object, sources)?;
         write_out(object, "annotations", sources);
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! `replacements`: values copied from one object into others.
 
+use std::cell::Cell;
+
 use regex::Regex;
 use serde_json::Value;
 
@@ -17,7 +19,7 @@ use crate::{
     },
     node::{Entries, Entry, Kind, Node},
     repository::resolve,
-    source::{Place, Sources},
+    source::{Place, Sources, Span},
     yaml,
 };
 
@@ -389,8 +391,11 @@ impl Target {
         };
         for resource in resources {
             let object = &resource.object;
-            let rejects = |reject: &&Selector| reject.asks_for_metadata() && reject.picks_metadata(object);
-            if !select.picks_metadata(object) || self.reject.iter().any(|reject| rejects(&reject)) {
+            let mut is_meant = select.picks_metadata(object)?;
+            for reject in self.reject.iter().filter(|reject| reject.asks_for_metadata()) {
+                is_meant = is_meant && !reject.picks_metadata(object)?;
+            }
+            if !is_meant {
                 continue;
             }
             let ids = ids(resource);
@@ -410,9 +415,15 @@ impl Target {
         if self.set_in_text(object, &steps, value, sources)? {
             return Ok(());
         }
-        let walk = Walk { create: self.options.create.then_some(&value.node.kind), place: value.node.place, sources };
+        let walk = Walk::new(self.options.create.then_some(&value.node.kind), value.node.place, sources);
         let steps: Vec<&str> = steps.iter().map(String::as_str).collect();
-        let mut change = |node: &mut Node| self.put(node, value, sources);
+        let field = match steps[..] {
+            ["metadata", "annotations"] => Field::Annotations,
+            ["metadata", "annotations", _] => Field::Annotation,
+            _ => Field::Other,
+        };
+        let mut change =
+            |node: &mut Node, made: bool| self.put(node, if made { Field::Made } else { field }, value, sources);
         let failed = |what: &str| fails(format!("a replacement finds no `{path}` in an object{what}"), self.place);
         match walk.visit(object, &steps, &mut change) {
             Ok(0) => Err(failed("")),
@@ -423,10 +434,10 @@ impl Target {
     }
 
     /// Puts the value into a field that was found.
-    fn put(&self, node: &mut Node, value: &Taken, sources: &Sources) -> Result<(), Stop> {
+    fn put(&self, node: &mut Node, field: Field, value: &Taken, sources: &Sources) -> Result<(), Stop> {
         let is_scalar = !matches!(node.kind, Kind::Map(_) | Kind::List(_));
         if self.options.delimiter.is_empty() {
-            return put_text(node, &value.text, value, sources);
+            return put_text(node, field, &value.text, value);
         }
         if !is_scalar {
             return Err(fails("a replacement has a delimiter, but goes where no text is", self.place));
@@ -439,7 +450,7 @@ impl Target {
             Ok(index) => parts[index] = &value.text,
         }
         let joined = parts.join(&self.options.delimiter);
-        put_text(node, &joined, value, sources)
+        put_text(node, field, &joined, value)
     }
 
     /// Sets a value within the JSON that a text holds, where the path leads into one; false where it does not.
@@ -459,9 +470,11 @@ impl Target {
         let Some(mut inner) = reading.documents.into_iter().next().map(|document| document.root) else {
             return Ok(false);
         };
-        let walk = Walk { create: self.options.create.then_some(&value.node.kind), place, sources };
+        let walk = Walk::new(self.options.create.then_some(&value.node.kind), place, sources);
         let inside: Vec<&str> = steps[end..].iter().map(String::as_str).collect();
-        let mut change = |node: &mut Node| put_text(node, &value.text, value, sources);
+        let mut change = |node: &mut Node, made: bool| {
+            put_text(node, if made { Field::Made } else { Field::Other }, &value.text, value)
+        };
         if !matches!(walk.visit(&mut inner, &inside, &mut change), Ok(1..)) {
             return Ok(false);
         }
@@ -523,17 +536,33 @@ fn as_go_writes(value: &Value, pretty: bool) -> String {
         .replace('\u{2029}', "\\u2029")
 }
 
+/// What a value is put into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Field {
+    /// All annotations of an object: where they are null they stay none, whatever is put there.
+    Annotations,
+    /// One annotation, which becomes a text in the end.
+    Annotation,
+    /// What the walk has just made has no type yet.
+    Made,
+    Other,
+}
+
 /// Sets a scalar to a text, which stays of its type, or anything else to the value itself.
-fn put_text(node: &mut Node, text: &str, value: &Taken, sources: &Sources) -> Result<(), Stop> {
+fn put_text(node: &mut Node, field: Field, text: &str, value: &Taken) -> Result<(), Stop> {
     let place = value.node.place;
-    match &node.kind {
-        Kind::Map(_) | Kind::List(_) => *node = value.node.clone(),
-        Kind::String(_) => *node = edit::string(text, place),
-        Kind::Null => *node = read_plain(text, place),
-        _ if is_quoted(node, sources) => *node = edit::string(text, place),
-        before => {
-            let read = read_plain(text, place);
-            let same = std::mem::discriminant(&read.kind) == std::mem::discriminant(before);
+    match (&node.kind, field) {
+        (Kind::Map(_) | Kind::List(_), _) => *node = value.node.clone(),
+        (Kind::Null, Field::Annotations) => {}
+        _ if field == Field::Made || is_untyped(node) => *node = untyped(text, place),
+        (Kind::String(_), _) | (_, Field::Annotation) => *node = edit::string(text, place),
+        (before, _) => {
+            let read = untyped(text, place);
+            let same = match (before, &read.kind) {
+                (Kind::Null, Kind::Null) | (Kind::Bool(_), Kind::Bool(_)) => true,
+                (Kind::Number(before), Kind::Number(read)) => before.is_f64() || !read.is_f64(),
+                _ => false,
+            };
             if !same {
                 return Err(fails(format!("a replacement puts `{text}` where a value of another type is"), node.place));
             }
@@ -543,12 +572,39 @@ fn put_text(node: &mut Node, text: &str, value: &Taken, sources: &Sources) -> Re
     Ok(())
 }
 
+/// Whether it was made as [`untyped`] makes it.
+fn is_untyped(node: &Node) -> bool {
+    let is_given = match &node.kind {
+        Kind::Null => false,
+        Kind::String(text) => !text.is_empty(),
+        _ => true,
+    };
+    is_given && node.place == nowhere(node.place)
+}
+
+/// A text as it is read where it stands without quotes; nothing there is null. It is of that type only until another is put there.
+fn untyped(text: &str, place: Place) -> Node {
+    if text.is_empty() {
+        return Node { place: nowhere(place), kind: Kind::Null };
+    }
+    let node = read_plain(text, place);
+    if edit::is_null(&node) { node } else { Node { place: nowhere(place), ..node } }
+}
+
+/// The place of what is written nowhere, near this one.
+fn nowhere(place: Place) -> Place {
+    let span = Span { end: place.span.start, ..place.span };
+    Place { span, ..place }
+}
+
 /// A walk to the fields of a path, making what is missing where that is asked for.
 struct Walk<'w> {
     /// What the last field is made as.
     create: Option<&'w Kind>,
     place: Place,
     sources: &'w Sources,
+    /// Whether it made something on the way to the next field.
+    made: Cell<bool>,
 }
 
 enum Fault {
@@ -557,19 +613,24 @@ enum Fault {
     Stop(Stop),
 }
 
-type Change<'c> = dyn FnMut(&mut Node) -> Result<(), Stop> + 'c;
+/// Changes a field; the flag says whether the walk has just made it.
+type Change<'c> = dyn FnMut(&mut Node, bool) -> Result<(), Stop> + 'c;
 
-impl Walk<'_> {
+impl<'w> Walk<'w> {
+    fn new(create: Option<&'w Kind>, place: Place, sources: &'w Sources) -> Self {
+        Walk { create, place, sources, made: Cell::new(false) }
+    }
+
     /// Changes all fields of the path; how many there are.
     fn visit(&self, node: &mut Node, steps: &[&str], change: &mut Change<'_>) -> Result<usize, Fault> {
         let Some((step, rest)) = steps.split_first() else {
-            return change(node).map(|()| 1).map_err(Fault::Stop);
+            return change(node, self.made.take()).map(|()| 1).map_err(Fault::Stop);
         };
         if is_index(step) {
             let index: usize = step.parse().map_err(|_| Fault::Mismatch)?;
             let items = Self::items(node)?;
             if items.len() == index && self.create.is_some() {
-                items.push(self.made(rest.first()));
+                items.push(self.make(rest.first()));
             }
             let item = items.get_mut(index).ok_or(Fault::Mismatch)?;
             return self.visit(item, rest, change);
@@ -601,7 +662,7 @@ impl Walk<'_> {
             if self.create.is_none() {
                 return Ok(0);
             }
-            node.set(step, self.place, self.made(rest.first()));
+            node.set(step, self.place, self.make(rest.first()));
         }
         let field = node.get_mut(step).ok_or(Fault::Mismatch)?;
         match field.kind {
@@ -627,7 +688,7 @@ impl Walk<'_> {
         for item in items.iter_mut() {
             if key.is_empty() {
                 if regex.is_match(self.shown(item).trim()) {
-                    change(item).map_err(Fault::Stop)?;
+                    change(item, false).map_err(Fault::Stop)?;
                     found += 1;
                 }
             } else if item.get(key).is_some_and(|value| regex.is_match(self.shown(value).trim())) {
@@ -637,7 +698,8 @@ impl Walk<'_> {
         if found > 0 || self.create.is_none() {
             return Ok(found);
         }
-        let value = read_plain(pattern, self.place);
+        self.made.set(true);
+        let value = untyped(pattern, self.place);
         let item = if key.is_empty() {
             value
         } else {
@@ -649,7 +711,7 @@ impl Walk<'_> {
         }
         items.push(item);
         let item = items.last_mut().expect("it was just added");
-        if key.is_empty() { change(item).map(|()| 1).map_err(Fault::Stop) } else { self.visit(item, rest, change) }
+        self.visit(item, if key.is_empty() { &[] } else { rest }, change)
     }
 
     /// A scalar as it is written, quotes and all.
@@ -664,7 +726,8 @@ impl Walk<'_> {
     }
 
     /// What is made where a field or item is missing; the step after it says what it must hold.
-    fn made(&self, next: Option<&&str>) -> Node {
+    fn make(&self, next: Option<&&str>) -> Node {
+        self.made.set(true);
         let kind = match next {
             Some(next) if is_element(next) || is_index(next) => Kind::List(Vec::new()),
             Some(_) => Kind::Map(Entries::default()),
