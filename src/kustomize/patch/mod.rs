@@ -5,7 +5,7 @@ mod json;
 mod lists;
 mod merge;
 
-use std::collections::HashSet;
+use std::{borrow::Cow, collections::HashSet};
 
 pub(super) use self::merge::{is_quoted, written};
 use self::{inline::Inline, json::Operation};
@@ -23,7 +23,7 @@ use super::{
 use crate::{
     node::{Kind, Node},
     repository::resolve,
-    source::{Place, Sources},
+    source::{Place, Sources, Span},
     yaml::{self, Reading},
 };
 
@@ -329,15 +329,12 @@ impl Patch {
             if !target.picks(resource)? {
                 continue;
             }
-            let api_version = resource.object.get("apiVersion").cloned();
-            if !self.merge(resource, document, sources)? {
+            let document = with_api_version(document, &resource.object, sources);
+            if !self.merge(resource, &document, sources)? {
                 gone.push(at);
-            } else if api_version.is_none() && resource.object.get("apiVersion").is_some() {
-                resource.object.set("apiVersion", document.place, Node { place: document.place, kind: Kind::Null });
-            } else if let Some(api_version) = api_version
-                && resource.object.get("apiVersion").is_none_or(|own| own.kind != api_version.kind)
-            {
-                resource.object.set("apiVersion", api_version.place, api_version);
+            } else if resource.object.get("apiVersion").is_none() {
+                // The empty one that the patch got; it counts as none while it is merged.
+                resource.object.set("apiVersion", document.place, empty(document.place));
             }
         }
         let mut at = 0..;
@@ -413,6 +410,29 @@ impl Patch {
         write_out(object, "annotations", sources);
         Ok(())
     }
+}
+
+/// A patch with the API version of the object it is merged into, so that it is the object's kind alone that may be known.
+fn with_api_version<'p>(patch: &'p Node, object: &Node, sources: &Sources) -> Cow<'p, Node> {
+    let (theirs, own) = (patch.get("apiVersion"), object.get("apiVersion"));
+    if theirs.zip(own).is_some_and(|(theirs, own)| theirs.kind == own.kind) {
+        return Cow::Borrowed(patch);
+    }
+    let quoted = theirs.is_some_and(|theirs| is_quoted(theirs, sources));
+    let api_version = match own {
+        Some(own) => own.clone(),
+        None if quoted => edit::string("", patch.place),
+        None => empty(patch.place),
+    };
+    let mut patch = patch.clone();
+    patch.set("apiVersion", api_version.place, api_version);
+    Cow::Owned(patch)
+}
+
+/// Null that is written nowhere, near this place.
+fn empty(place: Place) -> Node {
+    let span = Span { end: place.span.start, ..place.span };
+    Node { place: Place { span, ..place }, kind: Kind::Null }
 }
 
 /// Sets a value back to what it was, if a patch changed it.
