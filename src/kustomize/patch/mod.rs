@@ -333,8 +333,10 @@ impl Patch {
             if !self.merge(resource, &document, sources)? {
                 gone.push(at);
             } else if resource.object.get("apiVersion").is_none() {
-                // The empty one that the patch got; it counts as none while it is merged.
-                resource.object.set("apiVersion", document.place, empty(document.place));
+                // The one that the patch got; null counts as none while it is merged.
+                let api_version = document.get("apiVersion").filter(|api_version| edit::is_null(api_version)).cloned();
+                let api_version = api_version.unwrap_or_else(|| empty(document.place));
+                resource.object.set("apiVersion", document.place, api_version);
             }
         }
         let mut at = 0..;
