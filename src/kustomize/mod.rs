@@ -64,8 +64,8 @@ pub(crate) struct Marks {
     pub generated: bool,
     /// The variables whose value is its.
     pub variables: Vec<String>,
-    /// Whether one of its labels or annotations was set in several fields at once, and may still be one value.
-    pub shares: bool,
+    /// Where the labels and annotations are written that were set in several of its fields at once, and may still be one value.
+    pub shares: Vec<Place>,
     /// What it does to an object of its name.
     pub behavior: Behavior,
 }

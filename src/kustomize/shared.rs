@@ -18,7 +18,7 @@ pub(super) fn keeping<T>(
 
 /// An object as it is, where something may follow its changes.
 pub(super) fn before(resource: &Resource) -> Option<Node> {
-    resource.marks.shares.then(|| resource.object.clone())
+    (!resource.marks.shares.is_empty()).then(|| resource.object.clone())
 }
 
 /// Changes whatever is one value with what was changed since.
@@ -27,7 +27,10 @@ pub(super) fn follow(before: Option<&Node>, resource: &mut Resource) {
     let mut changed = Vec::new();
     compare(before, &resource.object, &mut changed);
     for (key, old, new) in changed {
-        spread(&mut resource.object, key, old, &new);
+        if resource.marks.shares.contains(&old.place) {
+            spread(&mut resource.object, key, old, &new);
+            resource.marks.shares.push(new.place);
+        }
     }
 }
 
@@ -45,7 +48,7 @@ fn compare<'b>(before: &'b Node, after: &Node, changed: &mut Vec<(&'b str, &'b N
     }
 }
 
-/// Sets every value of this key that was one with the old one. Values of a patch in quotes all have the place of the patch: equal
+/// Sets every value of this key that was one with the old one. Values of a patch in quotes may all have the place of the patch: equal
 /// places alone say nothing.
 fn spread(node: &mut Node, key: &str, old: &Node, new: &Node) {
     match &mut node.kind {

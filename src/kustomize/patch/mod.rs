@@ -405,7 +405,7 @@ impl Patch {
             edit::map_at(object, &["metadata", "annotations"], self.place);
         }
         json::apply(object, operations)?;
-        resource.marks.shares = false;
+        resource.marks.shares.clear();
         let object = &mut resource.object;
         write_numbers(object);
         finish::pair_up(object, sources)?;
