@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Id, Resource, Stop, edit, fails, file::Kustomization, load, names};
+use super::{Id, Resource, Stop, edit, fails, file::Kustomization, load, names, untyped};
 use crate::{
     code,
     diagnostic::Diagnostic,
@@ -42,6 +42,7 @@ pub(super) const ORDER_LAST: [&str; 2] = ["MutatingWebhookConfiguration", "Valid
 pub(super) fn drop_local(resources: &mut Vec<Resource>, sources: &Sources) -> Result<(), Stop> {
     for resource in resources.iter_mut() {
         load::check(&resource.object)?;
+        untyped::check(resource, false)?;
         if let Some(annotations @ Node { kind: Kind::List(_), .. }) = resource.object.at(["metadata", "annotations"])
             && resource.has_marks()
         {

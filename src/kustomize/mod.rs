@@ -22,6 +22,7 @@ mod remote;
 mod select;
 mod shared;
 mod transform;
+mod untyped;
 mod variables;
 
 use std::collections::BTreeSet;
@@ -66,6 +67,8 @@ pub(crate) struct Marks {
     pub variables: Vec<String>,
     /// Where the labels and annotations are written that were set in several of its fields at once, and may still be one value.
     pub shares: Vec<Place>,
+    /// The places that texts have which a replacement put where a value of another type is.
+    pub mistyped: Vec<Place>,
     /// What it does to an object of its name.
     pub behavior: Behavior,
 }

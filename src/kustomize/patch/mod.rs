@@ -18,12 +18,12 @@ use super::{
     id::Identity,
     kubectl, load, refused, remote,
     select::Selector,
-    shared,
+    shared, untyped,
 };
 use crate::{
     node::{Kind, Node},
     repository::resolve,
-    source::{Place, Sources, Span},
+    source::{Place, Sources},
     yaml::{self, Reading},
 };
 
@@ -335,7 +335,7 @@ impl Patch {
             } else if resource.object.get("apiVersion").is_none() {
                 // The one that the patch got; null counts as none while it is merged.
                 let api_version = document.get("apiVersion").filter(|api_version| edit::is_null(api_version)).cloned();
-                let api_version = api_version.unwrap_or_else(|| empty(document.place));
+                let api_version = api_version.unwrap_or_else(|| untyped::null(document.place));
                 resource.object.set("apiVersion", document.place, api_version);
             }
         }
@@ -377,8 +377,8 @@ impl Patch {
         // kustomize keeps its notes in annotations: a patch that deletes them all deletes these too.
         if document.at(["metadata", "annotations"]).is_some_and(edit::is_null) {
             resource.past.clear();
-            let Marks { variables, shares, .. } = std::mem::take(&mut resource.marks);
-            resource.marks = Marks { variables, shares, ..Marks::default() };
+            let Marks { variables, shares, mistyped, .. } = std::mem::take(&mut resource.marks);
+            resource.marks = Marks { variables, shares, mistyped, ..Marks::default() };
         }
         let object = &mut resource.object;
         if !self.allow_kind_change {
@@ -396,6 +396,7 @@ impl Patch {
         if self.remembers {
             resource.remember();
         }
+        untyped::check(resource, true)?;
         let has_annotations = resource.has_marks();
         let object = &mut resource.object;
         // The object goes through JSON.
@@ -424,17 +425,11 @@ fn with_api_version<'p>(patch: &'p Node, object: &Node, sources: &Sources) -> Co
     let api_version = match own {
         Some(own) => own.clone(),
         None if quoted => edit::string("", patch.place),
-        None => empty(patch.place),
+        None => untyped::null(patch.place),
     };
     let mut patch = patch.clone();
     patch.set("apiVersion", api_version.place, api_version);
     Cow::Owned(patch)
-}
-
-/// Null that is written nowhere, near this place.
-fn empty(place: Place) -> Node {
-    let span = Span { end: place.span.start, ..place.span };
-    Node { place: Place { span, ..place }, kind: Kind::Null }
 }
 
 /// Sets a value back to what it was, if a patch changed it.

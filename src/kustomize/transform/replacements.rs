@@ -15,11 +15,11 @@ use crate::{
         patch::{is_quoted, written},
         refused, remote,
         select::Selector,
-        shared,
+        shared, untyped,
     },
     node::{Entries, Entry, Kind, Node},
     repository::resolve,
-    source::{Place, Sources, Span},
+    source::{Place, Sources},
     yaml,
 };
 
@@ -205,7 +205,11 @@ pub(in crate::kustomize) fn apply(
         };
         let value = match from {
             From::Both => return Err(fails("a replacement has `source` and `sourceValue`", replacement.place)),
-            From::Text(text) => Taken { text: text.as_str().unwrap_or_default().to_owned(), node: plain(text) },
+            From::Text(text) => Taken {
+                text: text.as_str().unwrap_or_default().to_owned(),
+                node: plain(text),
+                mistyped: Cell::default(),
+            },
             From::Field { object, path, options, place } => {
                 let resource = object.find(resources, *place)?;
                 taken(&resources[resource].object, path, options, *place, sources)?
@@ -227,23 +231,14 @@ struct Taken {
     /// Its text; empty for maps and lists.
     text: String,
     node: Node,
+    /// Whether it was just put where a value of another type is.
+    mistyped: Cell<bool>,
 }
 
 /// A text as YAML reads it when it is written without quotes.
 fn plain(text: &Node) -> Node {
     let value = text.as_str().unwrap_or_default();
-    read_plain(value, text.place)
-}
-
-fn read_plain(value: &str, place: Place) -> Node {
-    let mut node = edit::string(value, place);
-    if !yaml::is_text(value) {
-        let reading = yaml::read(place.source, value);
-        if let Some(document) = reading.documents.into_iter().next() {
-            node.kind = document.root.kind;
-        }
-    }
-    node
+    untyped::read(value, text.place)
 }
 
 impl Wanted {
@@ -282,7 +277,7 @@ fn taken(object: &Node, path: &str, options: &Options, place: Place, sources: &S
     };
     let text = written(node, sources).into_owned();
     if options.delimiter.is_empty() {
-        return Ok(Taken { text, node: node.clone() });
+        return Ok(Taken { text, node: node.clone(), mistyped: Cell::default() });
     }
     if matches!(node.kind, Kind::Map(_) | Kind::List(_)) {
         return Err(fails(format!("`{path}` is no text, so it has no parts"), place));
@@ -292,9 +287,12 @@ fn taken(object: &Node, path: &str, options: &Options, place: Place, sources: &S
         return Err(fails(format!("`{path}` has no part {}", options.index), place));
     };
     let mut node = node.clone();
-    node.kind =
-        if matches!(node.kind, Kind::String(_)) { Kind::String(part.to_owned()) } else { read_plain(part, place).kind };
-    Ok(Taken { text: part.to_owned(), node })
+    node.kind = if matches!(node.kind, Kind::String(_)) {
+        Kind::String(part.to_owned())
+    } else {
+        untyped::read(part, place).kind
+    };
+    Ok(Taken { text: part.to_owned(), node, mistyped: Cell::default() })
 }
 
 /// The node behind a path; None where a part of it is missing.
@@ -405,6 +403,9 @@ impl Target {
             }
             for path in &self.paths {
                 self.set(&mut resource.object, path, value, sources)?;
+                if value.mistyped.take() {
+                    untyped::note(resource, value.node.place);
+                }
             }
         }
         Ok(())
@@ -419,7 +420,6 @@ impl Target {
         let steps: Vec<&str> = steps.iter().map(String::as_str).collect();
         let field = match steps[..] {
             ["metadata", "annotations"] => Field::Annotations,
-            ["metadata", "annotations", _] => Field::Annotation,
             _ => Field::Other,
         };
         let mut change =
@@ -437,7 +437,8 @@ impl Target {
     fn put(&self, node: &mut Node, field: Field, value: &Taken, sources: &Sources) -> Result<(), Stop> {
         let is_scalar = !matches!(node.kind, Kind::Map(_) | Kind::List(_));
         if self.options.delimiter.is_empty() {
-            return put_text(node, field, &value.text, value);
+            put_text(node, field, &value.text, value);
+            return Ok(());
         }
         if !is_scalar {
             return Err(fails("a replacement has a delimiter, but goes where no text is", self.place));
@@ -450,7 +451,8 @@ impl Target {
             Ok(index) => parts[index] = &value.text,
         }
         let joined = parts.join(&self.options.delimiter);
-        put_text(node, field, &joined, value)
+        put_text(node, field, &joined, value);
+        Ok(())
     }
 
     /// Sets a value within the JSON that a text holds, where the path leads into one; false where it does not.
@@ -473,9 +475,10 @@ impl Target {
         let walk = Walk::new(self.options.create.then_some(&value.node.kind), place, sources);
         let inside: Vec<&str> = steps[end..].iter().map(String::as_str).collect();
         let mut change = |node: &mut Node, made: bool| {
-            put_text(node, if made { Field::Made } else { Field::Other }, &value.text, value)
+            put_text(node, if made { Field::Made } else { Field::Other }, &value.text, value);
+            Ok(())
         };
-        if !matches!(walk.visit(&mut inner, &inside, &mut change), Ok(1..)) {
+        if !matches!(walk.visit(&mut inner, &inside, &mut change), Ok(1..)) || value.mistyped.take() {
             return Ok(false);
         }
         if !text.trim_start().starts_with(['{', '[']) {
@@ -541,60 +544,30 @@ fn as_go_writes(value: &Value, pretty: bool) -> String {
 enum Field {
     /// All annotations of an object: where they are null they stay none, whatever is put there.
     Annotations,
-    /// One annotation, which becomes a text in the end.
-    Annotation,
     /// What the walk has just made has no type yet.
     Made,
     Other,
 }
 
 /// Sets a scalar to a text, which stays of its type, or anything else to the value itself.
-fn put_text(node: &mut Node, field: Field, text: &str, value: &Taken) -> Result<(), Stop> {
+fn put_text(node: &mut Node, field: Field, text: &str, value: &Taken) {
     let place = value.node.place;
     match (&node.kind, field) {
         (Kind::Map(_) | Kind::List(_), _) => *node = value.node.clone(),
         (Kind::Null, Field::Annotations) => {}
-        _ if field == Field::Made || is_untyped(node) => *node = untyped(text, place),
-        (Kind::String(_), _) | (_, Field::Annotation) => *node = edit::string(text, place),
+        _ if field == Field::Made || untyped::is_untyped(node) => *node = untyped::untyped(text, place),
+        (Kind::String(_), _) => *node = edit::string(text, place),
         (before, _) => {
-            let read = untyped(text, place);
+            let read = untyped::untyped(text, place);
             let same = match (before, &read.kind) {
                 (Kind::Null, Kind::Null) | (Kind::Bool(_), Kind::Bool(_)) => true,
                 (Kind::Number(before), Kind::Number(read)) => before.is_f64() || !read.is_f64(),
                 _ => false,
             };
-            if !same {
-                return Err(fails(format!("a replacement puts `{text}` where a value of another type is"), node.place));
-            }
-            *node = read;
+            value.mistyped.set(value.mistyped.get() || !same);
+            *node = if same { read } else { untyped::mistyped(text, place) };
         }
     }
-    Ok(())
-}
-
-/// Whether it was made as [`untyped`] makes it.
-fn is_untyped(node: &Node) -> bool {
-    let is_given = match &node.kind {
-        Kind::Null => false,
-        Kind::String(text) => !text.is_empty(),
-        _ => true,
-    };
-    is_given && node.place == nowhere(node.place)
-}
-
-/// A text as it is read where it stands without quotes; nothing there is null. It is of that type only until another is put there.
-fn untyped(text: &str, place: Place) -> Node {
-    if text.is_empty() {
-        return Node { place: nowhere(place), kind: Kind::Null };
-    }
-    let node = read_plain(text, place);
-    if edit::is_null(&node) { node } else { Node { place: nowhere(place), ..node } }
-}
-
-/// The place of what is written nowhere, near this one.
-fn nowhere(place: Place) -> Place {
-    let span = Span { end: place.span.start, ..place.span };
-    Place { span, ..place }
 }
 
 /// A walk to the fields of a path, making what is missing where that is asked for.
@@ -670,8 +643,18 @@ impl<'w> Walk<'w> {
             _ if rest.is_empty() => self.visit(field, rest, change),
             // A path into a text was tried before this walk.
             Kind::Null => self.visit(field, rest, change),
-            _ => Err(Fault::Mismatch),
+            _ => self.visit_text(field, rest, change),
         }
+    }
+
+    /// What a text holds is read only here, where no field in it can be set: kustomize changes a copy, and forgets it.
+    fn visit_text(&self, text: &Node, rest: &[&str], change: &mut Change<'_>) -> Result<usize, Fault> {
+        let reading = yaml::read(self.place.source, &written(text, self.sources));
+        if !reading.diagnostics.is_empty() {
+            return Err(Fault::Mismatch);
+        }
+        let mut inner = reading.documents.into_iter().next().ok_or(Fault::Mismatch)?;
+        self.visit(&mut inner.root, rest, change)
     }
 
     fn visit_elements(
@@ -699,7 +682,7 @@ impl<'w> Walk<'w> {
             return Ok(found);
         }
         self.made.set(true);
-        let value = untyped(pattern, self.place);
+        let value = untyped::untyped(pattern, self.place);
         let item = if key.is_empty() {
             value
         } else {
