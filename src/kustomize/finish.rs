@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Id, Resource, Stop, edit, fails, file::Kustomization, load, names, untyped};
+use super::{Id, Resource, Stop, edit, fails, file::Kustomization, load, names, transform::check_key};
 use crate::{
     code,
     diagnostic::Diagnostic,
@@ -42,7 +42,8 @@ pub(super) const ORDER_LAST: [&str; 2] = ["MutatingWebhookConfiguration", "Valid
 pub(super) fn drop_local(resources: &mut Vec<Resource>, sources: &Sources) -> Result<(), Stop> {
     for resource in resources.iter_mut() {
         load::check(&resource.object)?;
-        untyped::check(resource, false)?;
+        check_keys(&mut resource.object)?;
+        resource.marks.mistyped.check(&resource.object, false)?;
         if let Some(annotations @ Node { kind: Kind::List(_), .. }) = resource.object.at(["metadata", "annotations"])
             && resource.has_marks()
         {
@@ -138,6 +139,17 @@ pub(super) fn pair_up(object: &mut Node, sources: &Sources) -> Result<(), Stop> 
     }
     edit::set_at(object, &["metadata", "annotations"], map);
     Ok(())
+}
+
+/// kustomize writes all annotations anew, with their keys without quotes.
+fn check_keys(object: &mut Node) -> Result<(), Stop> {
+    let Some(metadata) = object.get_mut("metadata") else { return Ok(()) };
+    let Some(annotations) = metadata.get_mut("annotations").and_then(Node::entries_mut) else { return Ok(()) };
+    if annotations.iter().any(|entry| entry.key == "<<") {
+        // Which merges nothing, since it holds a text, and is gone.
+        annotations.retain(|entry| entry.key != "<<");
+    }
+    annotations.iter().try_for_each(|entry| check_key(&entry.key, entry.key_place))
 }
 
 /// Leaves every annotation a text, in the order of the keys, and no map of annotations without any.

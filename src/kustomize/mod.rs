@@ -30,6 +30,7 @@ use std::collections::BTreeSet;
 use accumulate::Builder;
 use file::Kustomization;
 use generate::Behavior;
+use untyped::Mistyped;
 
 use crate::{
     code,
@@ -67,8 +68,8 @@ pub(crate) struct Marks {
     pub variables: Vec<String>,
     /// Where the labels and annotations are written that were set in several of its fields at once, and may still be one value.
     pub shares: Vec<Place>,
-    /// The places that texts have which a replacement put where a value of another type is.
-    pub mistyped: Vec<Place>,
+    /// The texts that a replacement put where a value of another type is.
+    pub mistyped: Mistyped,
     /// What it does to an object of its name.
     pub behavior: Behavior,
 }

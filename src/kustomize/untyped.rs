@@ -3,7 +3,7 @@
 //! A replacement writes the text of a value and leaves its type alone. Whether they fit shows when the object is read again, and until
 //! then a patch may still take the value away.
 
-use super::{Resource, Stop, edit, fails};
+use super::{Stop, edit, fails};
 use crate::{
     node::{Kind, Node},
     source::{Place, Span},
@@ -37,7 +37,7 @@ pub(super) fn null(place: Place) -> Node {
 }
 
 /// Whether it was made as [`untyped`] makes it.
-pub(super) fn is_untyped(node: &Node) -> bool {
+fn is_untyped(node: &Node) -> bool {
     let is_given = match &node.kind {
         Kind::Null => false,
         Kind::String(text) => !text.is_empty(),
@@ -46,41 +46,64 @@ pub(super) fn is_untyped(node: &Node) -> bool {
     is_given && node.place == before(node.place)
 }
 
-/// A text where a value of another type is.
-pub(super) fn mistyped(text: &str, place: Place) -> Node {
-    edit::string(text, after(place))
-}
+/// Texts of an object that stand where a value of another type is: the place each counts as written at, and a value of that type.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Mistyped(Vec<(Place, Kind)>);
 
-/// Notes on an object that it may have what [`mistyped`] made of a text that is written at this place.
-pub(super) fn note(resource: &mut Resource, place: Place) {
-    resource.marks.mistyped.push(after(place));
-}
-
-/// Fails where an object still has a value that does not fit its type. `annotations` are texts in the end, whatever they were.
-pub(super) fn check(resource: &Resource, annotations: bool) -> Result<(), Stop> {
-    let mistyped = &resource.marks.mistyped;
-    if mistyped.is_empty() {
-        return Ok(());
+impl Mistyped {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
-    for entry in resource.object.entries() {
-        if entry.key == "metadata" && !annotations {
-            let others = entry.value.entries().iter().filter(|inner| inner.key != "annotations");
-            others.into_iter().try_for_each(|inner| look(&inner.value, mistyped))?;
-        } else {
-            look(&entry.value, mistyped)?;
-        }
-    }
-    Ok(())
-}
 
-fn look(node: &Node, mistyped: &[Place]) -> Result<(), Stop> {
-    match &node.kind {
-        Kind::Map(entries) => entries.iter().try_for_each(|entry| look(&entry.value, mistyped)),
-        Kind::List(items) => items.iter().try_for_each(|item| look(item, mistyped)),
-        Kind::String(text) if mistyped.contains(&node.place) => {
-            Err(fails(format!("a replacement puts `{text}` where a value of another type is"), node.place))
+    /// Puts a text that is written at this place into a scalar, which stays of its type.
+    pub fn put(&mut self, node: &mut Node, text: &str, place: Place) {
+        let known = self.0.iter().find(|(place, _)| *place == node.place).map(|(_, before)| before.clone());
+        let before = match known {
+            Some(before) => before,
+            None if is_untyped(node) => {
+                *node = untyped(text, place);
+                return;
+            }
+            None => std::mem::replace(&mut node.kind, Kind::Null),
+        };
+        let read = untyped(text, place);
+        *node = match (&before, &read.kind) {
+            (Kind::String(_), _) => edit::string(text, place),
+            (Kind::Null, Kind::Null) | (Kind::Bool(_), Kind::Bool(_)) => read,
+            (Kind::Number(before), Kind::Number(number)) if before.is_f64() || !number.is_f64() => read,
+            _ => {
+                self.0.push((after(place), before));
+                edit::string(text, after(place))
+            }
+        };
+    }
+
+    /// Fails where an object still has one. `annotations` are texts in the end, whatever they were.
+    pub fn check(&self, object: &Node, annotations: bool) -> Result<(), Stop> {
+        if self.is_empty() {
+            return Ok(());
         }
-        _ => Ok(()),
+        for entry in object.entries() {
+            if entry.key == "metadata" && !annotations {
+                let mut others = entry.value.entries().iter().filter(|inner| inner.key != "annotations");
+                others.try_for_each(|inner| self.look(&inner.value))?;
+            } else {
+                self.look(&entry.value)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn look(&self, node: &Node) -> Result<(), Stop> {
+        match &node.kind {
+            Kind::Map(entries) => entries.iter().try_for_each(|entry| self.look(&entry.value)),
+            Kind::List(items) => items.iter().try_for_each(|item| self.look(item)),
+            Kind::String(text) if self.0.iter().any(|(place, _)| *place == node.place) => {
+                Err(fails(format!("a replacement puts `{text}` where a value of another type is"), node.place))
+            }
+            _ => Ok(()),
+        }
     }
 }
 

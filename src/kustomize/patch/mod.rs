@@ -396,7 +396,7 @@ impl Patch {
         if self.remembers {
             resource.remember();
         }
-        untyped::check(resource, true)?;
+        resource.marks.mistyped.check(&resource.object, true)?;
         let has_annotations = resource.has_marks();
         let object = &mut resource.object;
         // The object goes through JSON.

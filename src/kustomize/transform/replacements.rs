@@ -1,6 +1,6 @@
 //! `replacements`: values copied from one object into others.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 use regex::Regex;
 use serde_json::Value;
@@ -15,7 +15,8 @@ use crate::{
         patch::{is_quoted, written},
         refused, remote,
         select::Selector,
-        shared, untyped,
+        shared,
+        untyped::{self, Mistyped},
     },
     node::{Entries, Entry, Kind, Node},
     repository::resolve,
@@ -208,7 +209,7 @@ pub(in crate::kustomize) fn apply(
             From::Text(text) => Taken {
                 text: text.as_str().unwrap_or_default().to_owned(),
                 node: plain(text),
-                mistyped: Cell::default(),
+                mistyped: RefCell::default(),
             },
             From::Field { object, path, options, place } => {
                 let resource = object.find(resources, *place)?;
@@ -231,8 +232,8 @@ struct Taken {
     /// Its text; empty for maps and lists.
     text: String,
     node: Node,
-    /// Whether it was just put where a value of another type is.
-    mistyped: Cell<bool>,
+    /// What was put where a value of another type is, in the object that is at hand.
+    mistyped: RefCell<Mistyped>,
 }
 
 /// A text as YAML reads it when it is written without quotes.
@@ -277,7 +278,7 @@ fn taken(object: &Node, path: &str, options: &Options, place: Place, sources: &S
     };
     let text = written(node, sources).into_owned();
     if options.delimiter.is_empty() {
-        return Ok(Taken { text, node: node.clone(), mistyped: Cell::default() });
+        return Ok(Taken { text, node: node.clone(), mistyped: RefCell::default() });
     }
     if matches!(node.kind, Kind::Map(_) | Kind::List(_)) {
         return Err(fails(format!("`{path}` is no text, so it has no parts"), place));
@@ -292,7 +293,7 @@ fn taken(object: &Node, path: &str, options: &Options, place: Place, sources: &S
     } else {
         untyped::read(part, place).kind
     };
-    Ok(Taken { text: part.to_owned(), node, mistyped: Cell::default() })
+    Ok(Taken { text: part.to_owned(), node, mistyped: RefCell::default() })
 }
 
 /// The node behind a path; None where a part of it is missing.
@@ -402,10 +403,9 @@ impl Target {
                 continue;
             }
             for path in &self.paths {
+                value.mistyped.swap(&RefCell::new(std::mem::take(&mut resource.marks.mistyped)));
                 self.set(&mut resource.object, path, value, sources)?;
-                if value.mistyped.take() {
-                    untyped::note(resource, value.node.place);
-                }
+                resource.marks.mistyped = value.mistyped.take();
             }
         }
         Ok(())
@@ -478,7 +478,9 @@ impl Target {
             put_text(node, if made { Field::Made } else { Field::Other }, &value.text, value);
             Ok(())
         };
-        if !matches!(walk.visit(&mut inner, &inside, &mut change), Ok(1..)) || value.mistyped.take() {
+        let known = value.mistyped.take();
+        let found = walk.visit(&mut inner, &inside, &mut change);
+        if !matches!(found, Ok(1..)) || !value.mistyped.replace(known).is_empty() {
             return Ok(false);
         }
         if !text.trim_start().starts_with(['{', '[']) {
@@ -552,21 +554,12 @@ enum Field {
 /// Sets a scalar to a text, which stays of its type, or anything else to the value itself.
 fn put_text(node: &mut Node, field: Field, text: &str, value: &Taken) {
     let place = value.node.place;
+    let mut mistyped = value.mistyped.borrow_mut();
     match (&node.kind, field) {
         (Kind::Map(_) | Kind::List(_), _) => *node = value.node.clone(),
         (Kind::Null, Field::Annotations) => {}
-        _ if field == Field::Made || untyped::is_untyped(node) => *node = untyped::untyped(text, place),
-        (Kind::String(_), _) => *node = edit::string(text, place),
-        (before, _) => {
-            let read = untyped::untyped(text, place);
-            let same = match (before, &read.kind) {
-                (Kind::Null, Kind::Null) | (Kind::Bool(_), Kind::Bool(_)) => true,
-                (Kind::Number(before), Kind::Number(read)) => before.is_f64() || !read.is_f64(),
-                _ => false,
-            };
-            value.mistyped.set(value.mistyped.get() || !same);
-            *node = if same { read } else { untyped::mistyped(text, place) };
-        }
+        (_, Field::Made) => *node = untyped::untyped(text, place),
+        _ => mistyped.put(node, text, place),
     }
 }
 
