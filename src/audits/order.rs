@@ -10,6 +10,9 @@ use crate::{
     survey::Survey,
 };
 
+/// At most so many units that need one are shown with their lines; the others are named.
+const SHOWN: usize = 12;
+
 /// Checks every cluster's `dependsOn` against what its objects need.
 pub fn audit(survey: &Survey, found: &mut Vec<Diagnostic>) {
     for (at, cluster) in survey.clusters.iter().enumerate() {
@@ -96,7 +99,12 @@ fn cycles(cluster: &Cluster, graph: &Graph, found: &mut Vec<Diagnostic>) {
             let place = edge.written.expect("a circle is of written edges");
             finding = finding.at(place, format!("`{}` waits for `{to}`{why}", cluster.units[edge.from].name));
         }
-        found.push(finding.note("none of them is ever applied").help("take out the edge that is needed least").about(cluster.units[start].name.to_string()));
+        found.push(
+            finding
+                .note("none of them is ever applied")
+                .help("take out the edge that is needed least")
+                .about(cluster.units[start].name.to_string()),
+        );
     }
 }
 
@@ -168,7 +176,10 @@ fn unready(cluster: &Cluster, found: &mut Vec<Diagnostic>) {
                 format!("`{}` is waited for, but does not say when it is ready", unit.name),
             )
             .at(unit.place, "")
-            .at(first.place, if count == 1 { "waits for it".to_owned() } else { format!("waits for it, one of {count}") })
+            .at(
+                first.place,
+                if count == 1 { "waits for it".to_owned() } else { format!("waits for it, one of {count}") },
+            )
             .note("without `wait` or `healthChecks` a unit counts as ready as soon as it is applied")
             .help("add `wait: true` to its spec")
             .about(unit.name.to_string()),
@@ -181,7 +192,14 @@ fn becomes_ready_later(unit: &Unit) -> bool {
     unit.objects().iter().any(|object| {
         matches!(
             object.id.kind.as_str(),
-            "HelmRelease" | "Deployment" | "StatefulSet" | "DaemonSet" | "Job" | "Kustomization" | "ClusterIssuer" | "Issuer"
+            "HelmRelease"
+                | "Deployment"
+                | "StatefulSet"
+                | "DaemonSet"
+                | "Job"
+                | "Kustomization"
+                | "ClusterIssuer"
+                | "Issuer"
         )
     })
 }
@@ -201,14 +219,20 @@ fn deadlocks(survey: &Survey, at: usize, found: &mut Vec<Diagnostic>) {
         let unit = &cluster.units[unit];
         let mut finding = Diagnostic::new(
             code!("crd-same-unit"),
-            format!("unit `{}` holds {} and the Helm release that brings its kind", unit.name, article(&reasons[0].text)),
+            format!(
+                "unit `{}` holds {} and the Helm release that brings its kind",
+                unit.name,
+                article(&reasons[0].text)
+            ),
         );
         for reason in &reasons {
             finding = finding.at(reason.place, "");
         }
         found.push(
             finding
-                .note("Flux tries a whole unit before it applies any of it: from nothing, the release is never installed")
+                .note(
+                    "Flux tries a whole unit before it applies any of it: from nothing, the release is never installed",
+                )
                 .help("move it to a unit of its own that waits for this one")
                 .about(format!("{} {capability}", unit.name)),
         );
@@ -251,7 +275,8 @@ fn missing(survey: &Survey, at: usize, found: &mut Vec<Diagnostic>) {
         }
         by_target.entry(edge.to).or_default().push((edge, reason));
     }
-    for (to, needs) in by_target {
+    for (to, mut needs) in by_target {
+        needs.sort_by_key(|(_, reason)| reason.strength);
         let target = &cluster.units[to];
         let message = match needs.as_slice() {
             [(edge, _)] => {
@@ -261,8 +286,14 @@ fn missing(survey: &Survey, at: usize, found: &mut Vec<Diagnostic>) {
         };
         let is_hard = needs.iter().any(|(_, reason)| reason.strength == Strength::Hard);
         let mut finding = Diagnostic::new(code!("order-missing"), message);
-        for (edge, reason) in &needs {
+        let (shown, more) = needs.split_at(needs.len().min(SHOWN));
+        for (edge, reason) in shown {
             finding = finding.at(reason.place, format!("`{}`: {}", cluster.units[edge.from].name, reason.text));
+        }
+        if !more.is_empty() {
+            let names: Vec<String> =
+                more.iter().map(|(edge, _)| format!("`{}`", cluster.units[edge.from].name)).collect();
+            finding = finding.note(format!("and likewise {}", names.join(", ")));
         }
         let note = if is_hard {
             "from nothing, what needs it fails until it is there, and Flux tries again only after `retryInterval`"

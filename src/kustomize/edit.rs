@@ -96,6 +96,15 @@ pub fn scalar_text(node: &Node) -> Option<String> {
     }
 }
 
+/// Whether a value is something to be called: any scalar but null and the empty text.
+pub fn is_name(node: &Node) -> bool {
+    match &node.kind {
+        Kind::String(text) => !text.is_empty(),
+        Kind::Bool(_) | Kind::Number(_) => true,
+        Kind::Null | Kind::List(_) | Kind::Map(_) => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Id, Resource, Stop, edit, fails, file::Kustomization, load, names, transform::check_key};
+use super::{Id, Resource, Stop, edit, fails, file::Kustomization, load, names, notes, transform::check_key};
 use crate::{
     code,
     diagnostic::Diagnostic,
@@ -157,11 +157,7 @@ pub(super) fn tidy_annotations(object: &mut Node, sources: &Sources) {
     let place = object.place;
     let Some(metadata) = edit::map_at(object, &["metadata"], place) else { return };
     let Some(annotations) = metadata.get_mut("annotations") else { return };
-    if let Some(entries) = annotations.entries_mut()
-        && entries.iter().any(|entry| is_own(&entry.key))
-    {
-        entries.retain(|entry| !is_own(&entry.key));
-    }
+    notes::hide(annotations);
     let entries = annotations.entries();
     if entries.is_empty() {
         metadata.remove("annotations");
@@ -179,31 +175,6 @@ pub(super) fn tidy_annotations(object: &mut Node, sources: &Sources) {
     entries.sort_by(|one, other| one.key.cmp(&other.key));
     let annotations = Node { place, kind: Kind::Map(entries.into()) };
     metadata.set("annotations", place, annotations);
-}
-
-/// Whether an annotation is one that kustomize keeps notes in, and takes away at the end.
-fn is_own(key: &str) -> bool {
-    const INTERNAL: [&str; 15] = [
-        "previousKinds",
-        "previousNames",
-        "previousNamespaces",
-        "prefixes",
-        "suffixes",
-        "allowNameChange",
-        "allowKindChange",
-        "refBy",
-        "generatorBehavior",
-        "needsHashSuffix",
-        "path",
-        "index",
-        "seqindent",
-        "id",
-        "annotations-migration-resource-id",
-    ];
-    match key.strip_prefix("internal.config.kubernetes.io/") {
-        Some(rest) => INTERNAL.contains(&rest),
-        None => matches!(key, "config.kubernetes.io/path" | "config.kubernetes.io/index" | "config.k8s.io/id"),
-    }
 }
 
 /// A scalar as it is written; empty for maps and lists.

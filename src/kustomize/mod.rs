@@ -14,9 +14,11 @@ mod id;
 mod kubectl;
 mod load;
 mod names;
+mod notes;
 mod origin;
 mod patch;
 mod plugins;
+mod quotes;
 mod references;
 mod remote;
 mod select;
@@ -30,6 +32,7 @@ use std::collections::BTreeSet;
 use accumulate::Builder;
 use file::Kustomization;
 use generate::Behavior;
+use quotes::Quotes;
 use untyped::Mistyped;
 
 use crate::{
@@ -72,6 +75,14 @@ pub(crate) struct Marks {
     pub mistyped: Mistyped,
     /// What it does to an object of its name.
     pub behavior: Behavior,
+    /// Whether a patch that changed it was allowed to change its name.
+    pub name_may_change: bool,
+    /// Whether a patch that changed it was allowed to change its kind.
+    pub kind_may_change: bool,
+    /// The texts of it that have other quotes than they are written with.
+    pub quotes: Quotes,
+    /// Whether its name was set without saying that it is a text, so that what takes its place may be a number.
+    pub name_is_untyped: bool,
 }
 
 /// What kustomize tells objects apart by.

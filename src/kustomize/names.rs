@@ -6,12 +6,13 @@ use super::{
     Resource, Stop, edit, fails,
     field_specs::{FieldSpec, Make},
     id::Identity,
+    patch::written,
 };
 use crate::{
     code,
     diagnostic::Diagnostic,
     node::{Kind, Node},
-    source::Place,
+    source::{Place, Sources},
 };
 
 /// Kinds whose names are part of what they say, or known to others under that name.
@@ -166,7 +167,13 @@ pub(super) enum End {
 }
 
 /// Adds a prefix or suffix to names.
-pub(super) fn extend(resources: &mut [Resource], end: End, text: &str, fields: &[FieldSpec]) -> Result<(), Stop> {
+pub(super) fn extend(
+    resources: &mut [Resource],
+    end: End,
+    text: &str,
+    fields: &[FieldSpec],
+    sources: &Sources,
+) -> Result<(), Stop> {
     for resource in resources {
         let original = resource.original();
         if KEEPS_NAME
@@ -183,11 +190,12 @@ pub(super) fn extend(resources: &mut [Resource], end: End, text: &str, fields: &
                 }
                 resource.remember();
             }
+            resource.marks.name_is_untyped |= field.path == "metadata/name";
             let place = resource.place;
             field.visit(&mut resource.object, Make::Scalar, place, &mut |node| {
                 let name = match &node.kind {
                     Kind::Map(_) | Kind::List(_) => return Err(fails("a name must be a text", node.place)),
-                    _ => edit::scalar_text(node).unwrap_or_default(),
+                    _ => written(node, sources).into_owned(),
                 };
                 node.kind = Kind::String(match end {
                     End::Prefix => format!("{text}{name}"),

@@ -6,8 +6,14 @@ use super::{
     Id, Resource, Stop, edit, fails,
     field_specs::{DEFAULTS, FieldSpec, Make, References},
     id::NO_NAMESPACE,
+    quotes::Quotes,
+    untyped,
 };
-use crate::node::{Kind, Node};
+use crate::{
+    node::{Kind, Node},
+    source::Sources,
+    yaml,
+};
 
 /// The default fields by the kind of the referrer, in the order in which they are followed.
 static BY_KIND: LazyLock<HashMap<&'static str, Vec<(&'static References, &'static FieldSpec)>>> = LazyLock::new(|| {
@@ -29,7 +35,7 @@ struct Target {
 }
 
 /// Lets every reference follow. `custom` are all fields, where they are not the default ones.
-pub(super) fn follow(resources: &mut [Resource], custom: Option<&[References]>) -> Result<(), Stop> {
+pub(super) fn follow(resources: &mut [Resource], custom: Option<&[References]>, sources: &Sources) -> Result<(), Stop> {
     if let Some(lost) = resources.iter().find(|resource| !resource.has_a_past_in_order()) {
         return Err(fails("the object had an empty name, or one with a comma, before it got another", lost.place));
     }
@@ -75,9 +81,10 @@ pub(super) fn follow(resources: &mut [Resource], custom: Option<&[References]>) 
             accounts_in: if selected.is_empty() { Vec::new() } else { accounts_in(resource)? },
         };
         for (references, field) in selected {
-            let place = resource.place;
-            let search = Search { referrer: &referrer, references, field, by_name: &by_name };
-            field.visit_any_kind(&mut resource.object, Make::Nothing, place, &mut |node| search.set(node))?;
+            let Resource { object, place, marks, .. } = &mut *resource;
+            let quotes = &marks.quotes;
+            let search = Search { referrer: &referrer, references, field, by_name: &by_name, quotes, sources };
+            field.visit_any_kind(object, Make::Nothing, *place, &mut |node| search.set(node))?;
         }
     }
     Ok(())
@@ -148,6 +155,8 @@ struct Search<'s> {
     references: &'s References,
     field: &'s FieldSpec,
     by_name: &'s HashMap<&'s str, Vec<&'s Target>>,
+    quotes: &'s Quotes,
+    sources: &'s Sources,
 }
 
 impl<'s> Search<'s> {
@@ -171,9 +180,19 @@ impl<'s> Search<'s> {
         if let Some(target) = target
             && target.current.name != name
         {
-            node.kind = Kind::String(target.current.name.clone());
+            self.rename(node, target);
         }
         Ok(())
+    }
+
+    /// Sets a name as kustomize does: without quotes, where the old one has none.
+    fn rename(&self, node: &mut Node, target: &Target) {
+        let name = &target.current.name;
+        node.kind = if yaml::is_text(name) || self.quotes.has(node, self.sources) {
+            Kind::String(name.clone())
+        } else {
+            untyped::read(name, node.place).kind
+        };
     }
 
     /// A reference with a name and perhaps a namespace, both of which follow.
@@ -203,7 +222,7 @@ impl<'s> Search<'s> {
         let place = node.place;
         if target.current.name != name {
             let name_node = node.get_mut("name").expect("it was just there");
-            name_node.kind = Kind::String(target.current.name.clone());
+            self.rename(name_node, target);
         }
         if !target.current.namespace.is_empty() {
             let at = node.get("namespace").map_or(place, |namespace| namespace.place);

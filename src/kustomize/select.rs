@@ -26,6 +26,7 @@ enum Pattern {
     Any,
     /// `.*`
     Every,
+    /// Texts in which a dot stands for any letter, as in the name of an API group.
     OneOf(Vec<String>),
     Regex(Box<Regex>),
 }
@@ -133,8 +134,8 @@ impl Pattern {
     }
 
     fn new(text: &str, place: Place) -> Result<Pattern, Stop> {
-        let plain =
-            |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'/'));
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'/' | b'.');
+        let plain = |text: &str| text.bytes().all(is_plain);
         match text {
             "" => return Ok(Pattern::Any),
             ".*" => return Ok(Pattern::Every),
@@ -157,10 +158,19 @@ impl Pattern {
     fn matches(&self, text: &str) -> bool {
         match self {
             Pattern::Any | Pattern::Every => true,
-            Pattern::OneOf(texts) => texts.iter().any(|one| one == text),
+            Pattern::OneOf(texts) => texts.iter().any(|one| is_alike(one, text)),
             Pattern::Regex(regex) => regex.is_match(text),
         }
     }
+}
+
+/// Whether a text is this one; a dot in the pattern stands for any letter.
+fn is_alike(pattern: &str, text: &str) -> bool {
+    pattern == text
+        || pattern.contains('.')
+            && pattern.len() <= text.len()
+            && pattern.chars().count() == text.chars().count()
+            && pattern.chars().zip(text.chars()).all(|(one, other)| one == other || one == '.' && other != '\n')
 }
 
 impl Requirement {
@@ -385,4 +395,21 @@ pub(super) fn as_go_reads(pattern: &str) -> String {
         read.push(symbol);
     }
     read
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_with_dots_matches_what_its_regular_expression_does() {
+        for pattern in ["helm.toolkit.fluxcd.io", "v1", "a.c", "...", "."] {
+            let regex = Regex::new(&format!("^(?:{pattern})$")).expect("it is one");
+            for text in
+                ["helm.toolkit.fluxcd.io", "helm-toolkit.fluxcd.io", "v1", "v11", "abc", "a.c", "a\nc", "äöü", "", "ac"]
+            {
+                assert_eq!(is_alike(pattern, text), regex.is_match(text), "{pattern} {text:?}");
+            }
+        }
+    }
 }

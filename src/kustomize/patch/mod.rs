@@ -5,18 +5,18 @@ mod json;
 mod lists;
 mod merge;
 
-use std::{borrow::Cow, collections::HashSet};
+use std::{borrow::Cow, cell::RefCell, collections::HashSet};
 
-pub(super) use self::merge::{is_quoted, written};
+pub(super) use self::merge::written;
 use self::{inline::Inline, json::Operation};
 use super::{
-    Id, Marks, Resource, Stop,
+    Id, Marks, Quotes, Resource, Stop,
     accumulate::{Builder, missing},
     edit, fails,
     file::Kustomization,
     finish, fold,
     id::Identity,
-    kubectl, load, refused, remote,
+    kubectl, load, notes, refused, remote,
     select::Selector,
     shared, untyped,
 };
@@ -369,17 +369,26 @@ impl Patch {
         let kind = object.get("kind").cloned();
         let name = object.at(["metadata", "name"]).cloned();
         let namespace = object.at(["metadata", "namespace"]).cloned();
-        if !shared::keeping(resource, |resource| merge::merge(&mut resource.object, document, sources))?
-            || load::is_empty(&resource.object)
-        {
+        let stays = shared::keeping(resource, |resource| {
+            let to_come = resource.marks.quotes.to_come();
+            let quotes = RefCell::new(std::mem::take(&mut resource.marks.quotes));
+            let stays = merge::merge(&mut resource.object, document, &quotes, sources);
+            resource.marks.quotes = quotes.into_inner();
+            resource.marks.quotes.come(to_come);
+            stays
+        })?;
+        if !stays || load::is_empty(&resource.object) {
             return Ok(false);
         }
         // kustomize keeps its notes in annotations: a patch that deletes them all deletes these too.
         if document.at(["metadata", "annotations"]).is_some_and(edit::is_null) {
             resource.past.clear();
-            let Marks { variables, shares, mistyped, .. } = std::mem::take(&mut resource.marks);
-            resource.marks = Marks { variables, shares, mistyped, ..Marks::default() };
+            let Marks { variables, shares, mistyped, quotes, .. } = std::mem::take(&mut resource.marks);
+            resource.marks = Marks { variables, shares, mistyped, quotes, ..Marks::default() };
         }
+        resource.marks.name_may_change |= self.allow_name_change;
+        resource.marks.kind_may_change |= self.allow_kind_change;
+        resource.marks.name_is_untyped = !self.allow_name_change;
         let object = &mut resource.object;
         if !self.allow_kind_change {
             restore(object, &["kind"], kind);
@@ -387,7 +396,7 @@ impl Patch {
         if !self.allow_name_change {
             restore(object, &["metadata", "name"], name);
         }
-        let namespace = namespace.filter(|namespace| namespace.as_str().is_some_and(|text| !text.is_empty()));
+        let namespace = namespace.filter(edit::is_name);
         restore(object, &["metadata", "namespace"], namespace);
         Ok(true)
     }
@@ -397,20 +406,26 @@ impl Patch {
             resource.remember();
         }
         resource.marks.mistyped.check(&resource.object, true)?;
-        let has_annotations = resource.has_marks();
+        // kustomize keeps earlier names in annotations: there always are some while the patch is applied.
+        let shows_notes = operations.iter().any(Operation::reads_notes);
+        if shows_notes {
+            notes::show(resource);
+        } else if resource.has_marks() {
+            edit::map_at(&mut resource.object, &["metadata", "annotations"], self.place);
+        }
         let object = &mut resource.object;
         // The object goes through JSON.
         fold::settle(object, sources);
-        // kustomize keeps earlier names in annotations: there always are some while the patch is applied.
-        if has_annotations {
-            edit::map_at(object, &["metadata", "annotations"], self.place);
-        }
         json::apply(object, operations)?;
+        if shows_notes && let Some(annotations) = edit::at_mut(object, &["metadata", "annotations"]) {
+            notes::hide(annotations);
+        }
         resource.marks.shares.clear();
-        let object = &mut resource.object;
+        resource.marks.name_is_untyped = false;
         write_numbers(object);
         finish::pair_up(object, sources)?;
         write_out(object, "annotations", sources);
+        resource.marks.quotes.write_anew(&resource.object, sources);
         Ok(())
     }
 }
@@ -421,7 +436,7 @@ fn with_api_version<'p>(patch: &'p Node, object: &Node, sources: &Sources) -> Co
     if theirs.zip(own).is_some_and(|(theirs, own)| theirs.kind == own.kind) {
         return Cow::Borrowed(patch);
     }
-    let quoted = theirs.is_some_and(|theirs| is_quoted(theirs, sources));
+    let quoted = theirs.is_some_and(|theirs| Quotes::default().has(theirs, sources));
     let api_version = match own {
         Some(own) => own.clone(),
         None if quoted => edit::string("", patch.place),

@@ -12,7 +12,8 @@ use crate::{
         edit, fails,
         file::Kustomization,
         id::Identity,
-        patch::{is_quoted, written},
+        patch::written,
+        quotes::Quotes,
         refused, remote,
         select::Selector,
         shared,
@@ -204,21 +205,21 @@ pub(in crate::kustomize) fn apply(
         let (Some(from), Some(targets)) = (&replacement.from, &replacement.targets) else {
             return Err(fails("a replacement needs a source and targets", replacement.place));
         };
-        let value = match from {
+        let mut value = match from {
             From::Both => return Err(fails("a replacement has `source` and `sourceValue`", replacement.place)),
-            From::Text(text) => Taken {
-                text: text.as_str().unwrap_or_default().to_owned(),
-                node: plain(text),
-                mistyped: RefCell::default(),
-            },
+            From::Text(text) => Taken::new(text.as_str().unwrap_or_default().to_owned(), plain(text), None),
             From::Field { object, path, options, place } => {
                 let resource = object.find(resources, *place)?;
-                taken(&resources[resource].object, path, options, *place, sources)?
+                let mut value = taken(&resources[resource].object, path, options, *place, sources)?;
+                if let Some((at, _)) = &mut value.from {
+                    *at = resource;
+                }
+                value
             }
         };
         for target in targets {
             let before: Vec<_> = resources.iter().map(shared::before).collect();
-            target.apply(resources, &value, sources)?;
+            target.apply(resources, &mut value, sources)?;
             for (before, resource) in before.iter().zip(resources.iter_mut()) {
                 shared::follow(before.as_ref(), resource);
             }
@@ -232,8 +233,29 @@ struct Taken {
     /// Its text; empty for maps and lists.
     text: String,
     node: Node,
+    /// The object and the place in it that it is read from anew whenever it is copied; none where it is a part of a text.
+    from: Option<(usize, Vec<String>)>,
     /// What was put where a value of another type is, in the object that is at hand.
     mistyped: RefCell<Mistyped>,
+}
+
+impl Taken {
+    fn new(text: String, node: Node, from: Option<(usize, Vec<String>)>) -> Taken {
+        Taken { text, node, from, mistyped: RefCell::default() }
+    }
+
+    /// Reads it again, after what it comes from was changed; whether it is another value now.
+    fn refresh(&mut self, at: usize, object: &Node, sources: &Sources) -> bool {
+        let Some((_, path)) = self.from.as_ref().filter(|(own, _)| *own == at) else { return false };
+        let path: Vec<&str> = path.iter().map(String::as_str).collect();
+        let Ok(Some(node)) = look_up(object, &path, self.node.place, sources) else { return false };
+        if node.kind == self.node.kind {
+            return false;
+        }
+        self.text = written(node, sources).into_owned();
+        self.node = node.clone();
+        true
+    }
 }
 
 /// A text as YAML reads it when it is written without quotes.
@@ -278,7 +300,8 @@ fn taken(object: &Node, path: &str, options: &Options, place: Place, sources: &S
     };
     let text = written(node, sources).into_owned();
     if options.delimiter.is_empty() {
-        return Ok(Taken { text, node: node.clone(), mistyped: RefCell::default() });
+        let from = Some((0, indexed(object, &steps, sources)));
+        return Ok(Taken::new(text, node.clone(), from));
     }
     if matches!(node.kind, Kind::Map(_) | Kind::List(_)) {
         return Err(fails(format!("`{path}` is no text, so it has no parts"), place));
@@ -293,7 +316,40 @@ fn taken(object: &Node, path: &str, options: &Options, place: Place, sources: &S
     } else {
         untyped::read(part, place).kind
     };
-    Ok(Taken { text: part.to_owned(), node, mistyped: RefCell::default() })
+    Ok(Taken::new(part.to_owned(), node, None))
+}
+
+/// The path with the items of lists by their index, for a path that leads somewhere.
+fn indexed(object: &Node, steps: &[&str], sources: &Sources) -> Vec<String> {
+    let mut node = Some(object);
+    let mut path = Vec::with_capacity(steps.len());
+    for step in steps {
+        let Some(above) = node else { break };
+        node = match &above.kind {
+            Kind::List(items) => {
+                let at = position(items, step, sources);
+                path.push(at.map_or_else(|| (*step).to_owned(), |at| at.to_string()));
+                at.and_then(|at| items.get(at))
+            }
+            _ => {
+                path.push((*step).to_owned());
+                above.get(step)
+            }
+        };
+    }
+    path
+}
+
+/// Which item of a list a step of a path means.
+fn position(items: &[Node], step: &str, sources: &Sources) -> Option<usize> {
+    match element(step) {
+        Some((key, value)) => items.iter().position(|item| match key {
+            "" => written(item, sources) == value,
+            key => item.get(key).is_some_and(|own| written(own, sources) == value),
+        }),
+        None if step == "-" => items.len().checked_sub(1),
+        None => step.parse().ok(),
+    }
 }
 
 /// The node behind a path; None where a part of it is missing.
@@ -384,11 +440,11 @@ fn split(path: &str) -> Vec<String> {
 }
 
 impl Target {
-    fn apply(&self, resources: &mut [Resource], value: &Taken, sources: &Sources) -> Result<(), Stop> {
+    fn apply(&self, resources: &mut [Resource], value: &mut Taken, sources: &Sources) -> Result<(), Stop> {
         let Some(select) = &self.select else {
             return Err(fails("a target of a replacement selects nothing", self.place));
         };
-        for resource in resources {
+        for (at, resource) in resources.iter_mut().enumerate() {
             let object = &resource.object;
             let mut is_meant = select.picks_metadata(object)?;
             for reject in self.reject.iter().filter(|reject| reject.asks_for_metadata()) {
@@ -403,18 +459,37 @@ impl Target {
                 continue;
             }
             for path in &self.paths {
+                let steps = split(path);
+                let untyped = resource.marks.name_is_untyped
+                    && steps == ["metadata", "name"]
+                    && object_name(&mut resource.object).is_some_and(|name| !resource.marks.quotes.has(name, sources));
                 value.mistyped.swap(&RefCell::new(std::mem::take(&mut resource.marks.mistyped)));
-                self.set(&mut resource.object, path, value, sources)?;
+                let times = self.set(&mut resource.object, path, &steps, value, sources)?;
                 resource.marks.mistyped = value.mistyped.take();
+                if let Some(name) = object_name(&mut resource.object).filter(|_| untyped)
+                    && let Kind::String(text) = &name.kind
+                {
+                    *name = untyped::read(text, name.place);
+                }
+                if value.refresh(at, &resource.object, sources) && times > 1 {
+                    return Err(refused("a replacement that changes its source on the way", self.place));
+                }
             }
         }
         Ok(())
     }
 
-    fn set(&self, object: &mut Node, path: &str, value: &Taken, sources: &Sources) -> Result<(), Stop> {
-        let steps = split(path);
-        if self.set_in_text(object, &steps, value, sources)? {
-            return Ok(());
+    /// Sets the fields of a path; how many there are.
+    fn set(
+        &self,
+        object: &mut Node,
+        path: &str,
+        steps: &[String],
+        value: &Taken,
+        sources: &Sources,
+    ) -> Result<usize, Stop> {
+        if self.set_in_text(object, steps, value, sources)? {
+            return Ok(1);
         }
         let walk = Walk::new(self.options.create.then_some(&value.node.kind), value.node.place, sources);
         let steps: Vec<&str> = steps.iter().map(String::as_str).collect();
@@ -427,7 +502,7 @@ impl Target {
         let failed = |what: &str| fails(format!("a replacement finds no `{path}` in an object{what}"), self.place);
         match walk.visit(object, &steps, &mut change) {
             Ok(0) => Err(failed("")),
-            Ok(_) => Ok(()),
+            Ok(times) => Ok(times),
             Err(Fault::Stop(stop)) => Err(stop),
             Err(Fault::Mismatch) => Err(failed(": something else lies there")),
         }
@@ -494,6 +569,10 @@ impl Target {
     }
 }
 
+fn object_name(object: &mut Node) -> Option<&mut Node> {
+    edit::at_mut(object, &["metadata", "name"])
+}
+
 /// The node that [`look_up`] finds, to be changed.
 fn find_mut<'n>(object: &'n mut Node, steps: &[&str], sources: &Sources) -> Option<&'n mut Node> {
     let mut node = object;
@@ -502,14 +581,7 @@ fn find_mut<'n>(object: &'n mut Node, steps: &[&str], sources: &Sources) -> Opti
             Kind::Map(_) => node.get_mut(step)?,
             Kind::List(_) => {
                 let items = node.items_mut()?;
-                let at = match element(step) {
-                    Some((key, value)) => items.iter().position(|item| match key {
-                        "" => written(item, sources) == value,
-                        key => item.get(key).is_some_and(|own| written(own, sources) == value),
-                    })?,
-                    None if *step == "-" => items.len().checked_sub(1)?,
-                    None => step.parse().ok()?,
-                };
+                let at = position(items, step, sources)?;
                 items.get_mut(at)?
             }
             _ => return None,
@@ -692,7 +764,7 @@ impl<'w> Walk<'w> {
 
     /// A scalar as it is written, quotes and all.
     fn shown(&self, node: &Node) -> String {
-        if is_quoted(node, self.sources) {
+        if Quotes::default().has(node, self.sources) {
             let text = self.sources.text(node.place);
             if text.starts_with(['"', '\'']) {
                 return text.to_owned();
