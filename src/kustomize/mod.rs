@@ -83,6 +83,8 @@ pub(crate) struct Marks {
     pub quotes: Quotes,
     /// Whether its name was set without saying that it is a text, so that what takes its place may be a number.
     pub name_is_untyped: bool,
+    /// The same of its namespace.
+    pub namespace_is_untyped: bool,
 }
 
 /// What kustomize tells objects apart by.

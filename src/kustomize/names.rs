@@ -47,6 +47,7 @@ impl Namespacing<'_> {
         for resource in resources.iter_mut() {
             resource.remember();
             self.move_one(&mut resource.object)?;
+            resource.marks.namespace_is_untyped = false;
         }
         unique(resources, self.namespace.place)
     }

@@ -108,7 +108,7 @@ impl Mistyped {
 }
 
 /// The place of nothing before what is written here.
-fn before(place: Place) -> Place {
+pub(super) fn before(place: Place) -> Place {
     let span = Span { end: place.span.start, ..place.span };
     Place { span, ..place }
 }

@@ -389,6 +389,7 @@ impl Patch {
         resource.marks.name_may_change |= self.allow_name_change;
         resource.marks.kind_may_change |= self.allow_kind_change;
         resource.marks.name_is_untyped = !self.allow_name_change;
+        resource.marks.namespace_is_untyped = true;
         let object = &mut resource.object;
         if !self.allow_kind_change {
             restore(object, &["kind"], kind);
@@ -422,6 +423,7 @@ impl Patch {
         }
         resource.marks.shares.clear();
         resource.marks.name_is_untyped = false;
+        resource.marks.namespace_is_untyped = false;
         write_numbers(object);
         finish::pair_up(object, sources)?;
         write_out(object, "annotations", sources);

@@ -460,17 +460,10 @@ impl Target {
             }
             for path in &self.paths {
                 let steps = split(path);
-                let untyped = resource.marks.name_is_untyped
-                    && steps == ["metadata", "name"]
-                    && object_name(&mut resource.object).is_some_and(|name| !resource.marks.quotes.has(name, sources));
+                forget_type(resource, &steps, sources);
                 value.mistyped.swap(&RefCell::new(std::mem::take(&mut resource.marks.mistyped)));
                 let times = self.set(&mut resource.object, path, &steps, value, sources)?;
                 resource.marks.mistyped = value.mistyped.take();
-                if let Some(name) = object_name(&mut resource.object).filter(|_| untyped)
-                    && let Kind::String(text) = &name.kind
-                {
-                    *name = untyped::read(text, name.place);
-                }
                 if value.refresh(at, &resource.object, sources) && times > 1 {
                     return Err(refused("a replacement that changes its source on the way", self.place));
                 }
@@ -569,8 +562,21 @@ impl Target {
     }
 }
 
-fn object_name(object: &mut Node) -> Option<&mut Node> {
-    edit::at_mut(object, &["metadata", "name"])
+/// Lets a name or namespace that was set without a type have none, where a path leads to it.
+fn forget_type(resource: &mut Resource, steps: &[String], sources: &Sources) {
+    let [metadata, field] = steps else { return };
+    let is_untyped = metadata == "metadata"
+        && match field.as_str() {
+            "name" => resource.marks.name_is_untyped,
+            "namespace" => resource.marks.namespace_is_untyped,
+            _ => false,
+        };
+    if is_untyped
+        && let Some(node) = edit::at_mut(&mut resource.object, &[metadata, field])
+        && !resource.marks.quotes.has(node, sources)
+    {
+        node.place = untyped::before(node.place);
+    }
 }
 
 /// The node that [`look_up`] finds, to be changed.
