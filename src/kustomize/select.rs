@@ -64,18 +64,18 @@ impl Selector {
     }
 
     /// Whether a patch for this target changes the object: its name and namespace may be the first it had.
-    pub(super) fn picks(&self, resource: &Resource) -> bool {
+    pub(super) fn picks(&self, resource: &Resource) -> Result<bool, Stop> {
         let object = &resource.object;
         let text = |path: &[&str]| object.at(path.iter().copied()).and_then(Node::as_str).unwrap_or_default();
         let api_version = text(&["apiVersion"]);
         let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
         if !(self.kind.matches(text(&["kind"])) && self.group.matches(group) && self.version.matches(version)) {
-            return false;
+            return Ok(false);
         }
         let first = resource.past.first();
         let name = text(&["metadata", "name"]);
         if !(self.name.matches(name) || first.is_some_and(|id| self.name.matches(&id.name))) {
-            return false;
+            return Ok(false);
         }
         if !matches!(self.namespace, Pattern::Any) {
             let now = resource.identity();
@@ -84,21 +84,22 @@ impl Selector {
             if !(self.namespace.matches(now.effective_namespace())
                 || first.is_some_and(|first| self.namespace.matches(first)))
             {
-                return false;
+                return Ok(false);
             }
         }
         self.picks_metadata(object)
     }
 
     /// Whether labels and annotations are as asked for.
-    pub(super) fn picks_metadata(&self, object: &Node) -> bool {
-        let holds = |requirements: &[Requirement], field: &str| {
-            requirements.is_empty() || {
-                let map = object.at(["metadata", field]);
-                requirements.iter().all(|requirement| requirement.holds(map))
-            }
-        };
-        holds(&self.labels, "labels") && holds(&self.annotations, "annotations")
+    pub(super) fn picks_metadata(&self, object: &Node) -> Result<bool, Stop> {
+        let metadata = object.get("metadata");
+        let of = |field: &str| metadata.and_then(|metadata| metadata.get(field));
+        let holds = |requirements: &[Requirement], map| requirements.iter().all(|requirement| requirement.holds(map));
+        let labels = of("labels");
+        if let Some(labels) = labels {
+            edit::pairs(labels)?;
+        }
+        Ok(holds(&self.labels, labels) && (self.annotations.is_empty() || holds(&self.annotations, of("annotations"))))
     }
 
     /// Whether it asks for labels or annotations.
