@@ -26,6 +26,7 @@ pub mod kubernetes;
 pub mod kustomize;
 pub mod markdown;
 pub mod node;
+pub mod parallel;
 pub mod plan;
 pub mod references;
 pub mod report;

@@ -126,7 +126,7 @@ impl<'r> Builder<'r> {
         finish::drop_local(&mut resources, sources)?;
         finish::sort(&mut resources, &kustomization)?;
         let asked: Vec<&str> = metadata.iter().filter_map(Node::as_str).collect();
-        origin::finish(&mut resources, &asked);
+        origin::finish(&mut resources, &asked)?;
         for resource in &mut resources {
             finish::tidy_annotations(&mut resource.object, sources);
             fold::settle(&mut resource.object, sources);

@@ -1,5 +1,6 @@
 //! Small changes of objects: values made, keys set along a path, labels and annotations written.
 
+use super::{Stop, fails};
 use crate::{
     node::{Entries, Kind, Node},
     source::Place,
@@ -73,6 +74,16 @@ pub fn set_at(node: &mut Node, path: &[&str], value: Node) -> bool {
 pub fn remove_at(node: &mut Node, path: &[&str]) -> Option<Node> {
     let (last, above) = path.split_last()?;
     at_mut(node, above)?.remove(last).map(|entry| entry.value)
+}
+
+/// The items of a list that stands where labels or annotations belong: kustomize takes them for keys and values in turn, and panics
+/// where a key is the last. Nothing for anything else.
+pub(super) fn pairs(node: &Node) -> Result<&[Node], Stop> {
+    let items = node.items();
+    if items.len() % 2 == 1 {
+        return Err(fails("labels and annotations are maps of texts, and this is a list", node.place));
+    }
+    Ok(items)
 }
 
 /// The text of a scalar as it would be written without quotes; None for maps, lists and null.

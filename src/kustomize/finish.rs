@@ -1,12 +1,17 @@
 //! What happens once, to the objects of the outermost folder: local ones dropped, the order, and what is left of annotations.
 
+use std::collections::HashSet;
+
 use super::{
-    Resource, Stop, edit, fails,
+    Id, Resource, Stop, edit, fails,
     file::Kustomization,
-    load, notes,
+    load, names, notes,
     patch::{is_date, written},
+    transform::check_key,
 };
 use crate::{
+    code,
+    diagnostic::Diagnostic,
     node::{Entry, Kind, Node, Part},
     source::Sources,
 };
@@ -41,14 +46,39 @@ pub(super) const ORDER_LAST: [&str; 2] = ["MutatingWebhookConfiguration", "Valid
 
 /// Leaves out what is marked as local.
 pub(super) fn drop_local(resources: &mut Vec<Resource>, sources: &Sources) -> Result<(), Stop> {
-    for resource in resources.iter() {
+    for resource in resources.iter_mut() {
         load::check(&resource.object)?;
+        check_keys(&mut resource.object)?;
+        resource.marks.mistyped.check(&resource.object, false)?;
+        if let Some(annotations @ Node { kind: Kind::List(_), .. }) = resource.object.at(["metadata", "annotations"])
+            && resource.has_marks()
+        {
+            return Err(fails("annotations are a map of texts, and this is a list", annotations.place));
+        }
+        pair_up(&mut resource.object, sources)?;
     }
-    resources.retain(|resource| {
+    let is_local = |resource: &Resource| {
         let local = resource.object.at(["metadata", "annotations", LOCAL]);
-        local.is_none_or(|value| raw_text(value, sources) == "false")
-    });
+        local.is_some_and(|value| raw_text(value, sources) != "false")
+    };
+    compare_names(resources.iter().filter(|resource| !is_local(resource)))?;
+    if resources.iter().any(is_local) {
+        let kept: HashSet<Id> = resources.iter().filter(|resource| !is_local(resource)).map(Resource::id).collect();
+        // kustomize goes by the name: a local object that is called as another stays.
+        let is_dropped = |resource: &mut Resource| is_local(resource) && !kept.contains(&resource.id());
+        let dropped: Vec<Resource> = resources.extract_if(.., is_dropped).collect();
+        compare_names(dropped.iter())?;
+    }
     Ok(())
+}
+
+/// Fails where two objects are one to kustomize: patches and replacements give names that nobody compared.
+fn compare_names<'r>(resources: impl Iterator<Item = &'r Resource>) -> Result<(), Stop> {
+    let Some((first, second)) = names::twice(resources) else { return Ok(()) };
+    let identity = second.identity();
+    let message = format!("patches or replacements make a second {} `{}`", identity.kind, identity.name);
+    let diagnostic = Diagnostic::new(code!("object-twice"), message).at(second.place, "");
+    Err(Stop::Fails(Box::new(diagnostic.at(first.place, "the other"))))
 }
 
 /// Puts the objects in the order that `sortOptions` asks for.
@@ -103,6 +133,29 @@ pub(super) fn sort(resources: &mut [Resource], kustomization: &Kustomization<'_>
             Err(fails(message, options.place_of("/order", Part::Value)))
         }
     }
+}
+
+/// Makes a map of a list of annotations, as kustomize does with keys and values in turn.
+pub(super) fn pair_up(object: &mut Node, sources: &Sources) -> Result<(), Stop> {
+    let Some(annotations) = object.at(["metadata", "annotations"]) else { return Ok(()) };
+    let Kind::List(_) = annotations.kind else { return Ok(()) };
+    let mut map = edit::empty_map(annotations.place);
+    for pair in edit::pairs(annotations)?.chunks_exact(2) {
+        map.set(&raw_text(&pair[0], sources), pair[0].place, edit::string(raw_text(&pair[1], sources), pair[1].place));
+    }
+    edit::set_at(object, &["metadata", "annotations"], map);
+    Ok(())
+}
+
+/// kustomize writes all annotations anew, with their keys without quotes.
+fn check_keys(object: &mut Node) -> Result<(), Stop> {
+    let Some(metadata) = object.get_mut("metadata") else { return Ok(()) };
+    let Some(annotations) = metadata.get_mut("annotations").and_then(Node::entries_mut) else { return Ok(()) };
+    if annotations.iter().any(|entry| entry.key == "<<") {
+        // Which merges nothing, since it holds a text, and is gone.
+        annotations.retain(|entry| entry.key != "<<");
+    }
+    annotations.iter().try_for_each(|entry| check_key(&entry.key, entry.key_place))
 }
 
 /// Leaves every annotation a text, in the order of the keys, and no map of annotations without any.

@@ -7,7 +7,7 @@ use super::{
     field_specs::{DEFAULTS, FieldSpec, Make, References},
     id::NO_NAMESPACE,
     quotes::Quotes,
-    transform::replacements::read_plain,
+    untyped,
 };
 use crate::{
     node::{Kind, Node},
@@ -36,6 +36,9 @@ struct Target {
 
 /// Lets every reference follow. `custom` are all fields, where they are not the default ones.
 pub(super) fn follow(resources: &mut [Resource], custom: Option<&[References]>, sources: &Sources) -> Result<(), Stop> {
+    if let Some(lost) = resources.iter().find(|resource| !resource.has_a_past_in_order()) {
+        return Err(fails("the object had an empty name, or one with a comma, before it got another", lost.place));
+    }
     let renamed = resources.iter().filter(|resource| !resource.past.is_empty());
     let targets: Vec<Target> = renamed
         .map(|resource| Target {
@@ -75,7 +78,7 @@ pub(super) fn follow(resources: &mut [Resource], custom: Option<&[References]>, 
             prefixes: resource.marks.prefixes.clone(),
             suffixes: resource.marks.suffixes.clone(),
             role: role_of(&resource.object),
-            accounts_in: accounts_in(&resource.object),
+            accounts_in: if selected.is_empty() { Vec::new() } else { accounts_in(resource)? },
         };
         for (references, field) in selected {
             let Resource { object, place, marks, .. } = &mut *resource;
@@ -104,14 +107,29 @@ fn role_of(object: &Node) -> Option<(String, String)> {
     Some((text("apiGroup")?, text("kind")?))
 }
 
-fn accounts_in(object: &Node) -> Vec<String> {
-    if object.get("kind").and_then(Node::as_str) != Some("RoleBinding") {
-        return Vec::new();
+fn accounts_in(binding: &Resource) -> Result<Vec<String>, Stop> {
+    let object = &binding.object;
+    if object.get("kind").and_then(Node::as_str) != Some("RoleBinding") || binding.identity().is_cluster_scoped() {
+        return Ok(Vec::new());
     }
     let subjects = object.get("subjects").map_or(&[][..], Node::items);
-    let accounts =
-        subjects.iter().filter(|subject| subject.get("kind").and_then(Node::as_str) == Some("ServiceAccount"));
-    accounts.filter_map(|subject| Some(subject.get("namespace")?.as_str()?.to_owned())).collect()
+    let mut namespaces = Vec::new();
+    for subject in subjects {
+        if !matches!(subject.kind, Kind::Map(_)) {
+            return Err(fails("a subject of a RoleBinding must be a map", subject.place));
+        }
+        let (Some(namespace), Some(kind)) = (subject.get("namespace"), subject.get("kind")) else { continue };
+        let Some(kind) = kind.as_str() else {
+            return Err(fails("the `kind` of a subject must be a text", kind.place));
+        };
+        if kind == "ServiceAccount" {
+            match namespace.as_str() {
+                Some(namespace) => namespaces.push(namespace.to_owned()),
+                None => return Err(fails("the `namespace` of a ServiceAccount must be a text", namespace.place)),
+            }
+        }
+    }
+    Ok(namespaces)
 }
 
 impl Referrer {
@@ -173,7 +191,7 @@ impl<'s> Search<'s> {
         node.kind = if yaml::is_text(name) || self.quotes.has(node, self.sources) {
             Kind::String(name.clone())
         } else {
-            read_plain(name, node.place).kind
+            untyped::read(name, node.place).kind
         };
     }
 
