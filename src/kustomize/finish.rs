@@ -8,6 +8,7 @@ use super::{
     load, names, notes,
     patch::{is_date, written},
     transform::check_key,
+    untyped,
 };
 use crate::{
     code,
@@ -169,14 +170,18 @@ pub(super) fn tidy_annotations(object: &mut Node, sources: &Sources) {
         metadata.remove("annotations");
         return;
     }
-    let is_tidy = entries.iter().all(|entry| entry.value.as_str().is_some() && !is_date(&entry.value, sources));
+    let is_odd = |value: &Node| value.as_str().is_none() || is_date(value, sources) || untyped::is_untyped(value);
+    let is_tidy = !entries.iter().any(|entry| is_odd(&entry.value));
     if is_tidy {
         return;
     }
     let place = annotations.place;
     let mut entries: Vec<Entry> = entries
         .iter()
-        .map(|entry| Entry { value: edit::string(raw_text(&entry.value, sources), entry.value.place), ..entry.clone() })
+        .map(|entry| Entry {
+            value: untyped::typed(raw_text(&entry.value, sources), entry.value.place),
+            ..entry.clone()
+        })
         .collect();
     entries.sort_by(|one, other| one.key.cmp(&other.key));
     let annotations = Node { place, kind: Kind::Map(entries.into()) };

@@ -15,6 +15,7 @@ use super::{
     quotes::Quotes,
     refused, remote,
     transform::check_key,
+    untyped,
 };
 use crate::{
     node::{Entry, Kind, Node},
@@ -347,25 +348,28 @@ fn merge_map(new: &mut Node, old: &Node, path: &[&str], sources: &Sources) {
         for entry in map.entries() {
             let is_none = edit::is_null(&entry.value) && path[0] != "metadata";
             let text = if is_none { String::new() } else { finish::raw_text(&entry.value, sources) };
-            all.insert(entry.key.clone(), edit::string(text, entry.value.place));
+            all.insert(entry.key.clone(), untyped::typed(text, entry.value.place));
         }
     }
     let place = new.place;
     edit::remove_at(new, path);
     if !all.is_empty() {
         let entries = all.into_iter().map(|(key, value)| Entry { key, key_place: value.place, value });
-        edit::set_at(new, path, Node { place, kind: Kind::Map(entries.collect()) });
+        let mut map = Node { place, kind: Kind::Map(entries.collect()) };
+        fold::forget(&mut map, sources);
+        edit::set_at(new, path, map);
     }
 }
 
 /// Ends the names of what was generated with the hash of what it says.
 pub(super) fn add_hashes(resources: &mut [Resource], sources: &Sources) -> Result<(), Stop> {
     for resource in resources.iter_mut().filter(|resource| resource.marks.needs_hash) {
-        let hash = hash(&resource.object, sources)?;
         resource.remember();
+        let old = resource.object.at(["metadata", "name"]).map(|name| finish::raw_text(name, sources));
+        fold::settle(&mut resource.object, sources);
+        let hash = hash(&resource.object, sources)?;
         if let Some(name) = edit::at_mut(&mut resource.object, &["metadata", "name"]) {
-            let old = edit::scalar_text(name).unwrap_or_default();
-            name.kind = Kind::String(format!("{old}-{hash}"));
+            name.kind = Kind::String(format!("{}-{hash}", old.unwrap_or_default()));
         }
     }
     Ok(())
