@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::fold;
+use super::{fold, patch::is_date};
 use crate::{
     node::{Kind, Node},
     source::{Place, Sources},
@@ -89,13 +89,15 @@ fn are_written(node: &Node, text: &str, sources: &Sources) -> bool {
     let written = sources.text(node.place);
     written.starts_with(['"', '\'', '|', '>'])
         || fold::header(node.place, sources).is_some()
-        || !yaml::is_text(text)
-        || text != written && !written.contains('\n') && (text.contains('\n') || gets_quotes(text))
+        || text != written
+            && !is_date(node, sources)
+            && !written.contains('\n')
+            && (text.contains('\n') || gets_quotes(text))
 }
 
 /// Whether kustomize puts a text in quotes where it sets it.
-fn gets_quotes(text: &str) -> bool {
-    !text.contains('\n') && (!yaml::is_text(text) || !yaml::is_text_for_kubectl(text))
+pub(super) fn gets_quotes(text: &str) -> bool {
+    !text.is_empty() && !text.contains('\n') && !yaml::is_text_or_date_for_kubectl(text)
 }
 
 /// Whether a text is written in quotes or as a block by who writes a whole object.
@@ -105,7 +107,8 @@ fn needs_quotes(text: &str) -> bool {
     let is_mark = ["-", "?", ":"]
         .into_iter()
         .any(|mark| text.strip_prefix(mark).is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t'])));
-    gets_quotes(text)
+    !yaml::is_text(text)
+        || gets_quotes(text)
         || yaml::is_number_in_base_60(text)
         || text.starts_with(opens)
         || text.starts_with(is_blank)
