@@ -38,16 +38,14 @@ impl Quotes {
 
     /// Notes that a value has the quotes of another one, whose place it took.
     pub(super) fn set(&mut self, node: &Node, quoted: bool, sources: &Sources) {
-        if let Kind::String(text) = &node.kind
-            && (gets_quotes(text) || are_written(node, text, sources)) != quoted
-        {
-            let other = match quoted {
-                true => Other::Quoted,
-                false if gets_quotes(text) => Other::PlainAsYet,
-                false => Other::Plain,
-            };
-            self.other.insert(node.place, other);
-        }
+        let Kind::String(text) = &node.kind else { return };
+        let other = match (quoted, are_written(node, text, sources)) {
+            (true, false) => Other::Quoted,
+            (false, _) if gets_quotes(text) => Other::PlainAsYet,
+            (false, true) => Other::Plain,
+            _ => return,
+        };
+        self.other.insert(node.place, other);
     }
 
     /// The texts that get quotes from the next patch, unless it changes them.

@@ -252,6 +252,7 @@ impl Merge<'_> {
         }
         if edit::is_null(own) {
             *own = patch.clone();
+            fold::fold(own, false, self.sources);
             self.quotes.borrow_mut().set(own, false, self.sources);
             return adopt(own, field, true);
         }
