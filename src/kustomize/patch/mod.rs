@@ -383,8 +383,8 @@ impl Patch {
         // kustomize keeps its notes in annotations: a patch that deletes them all deletes these too.
         if document.at(["metadata", "annotations"]).is_some_and(edit::is_null) {
             resource.past.clear();
-            let Marks { variables, shares, mistyped, quotes, unreadable, .. } = std::mem::take(&mut resource.marks);
-            resource.marks = Marks { variables, shares, mistyped, quotes, unreadable, ..Marks::default() };
+            let Marks { variables, shares, mistyped, unreadable, quotes, .. } = std::mem::take(&mut resource.marks);
+            resource.marks = Marks { variables, shares, mistyped, unreadable, quotes, ..Marks::default() };
         }
         resource.marks.name_may_change |= self.allow_name_change;
         resource.marks.kind_may_change |= self.allow_kind_change;
