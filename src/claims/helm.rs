@@ -375,7 +375,7 @@ fn values_from(repository: &Repository, reference: &Node, namespace: &str, objec
 }
 
 /// Values with others over them: maps are merged, all else is replaced.
-pub(super) fn merged(under: Node, over: Node) -> Node {
+pub(crate) fn merged(under: Node, over: Node) -> Node {
     let place = over.place;
     match (under.kind, over.kind) {
         (Kind::Map(under), Kind::Map(over)) => {

@@ -6,8 +6,9 @@ mod said;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
+    charts::{self, Install},
     claims::{
-        self, Claim, helm,
+        self, Claim, argocd, helm,
         helm::Release,
         helmfile,
         talos::{self, Talos},
@@ -62,6 +63,10 @@ pub struct Survey {
     pub talos: Talos,
     /// The Helm releases that Flux keeps.
     pub releases: Vec<Release>,
+    /// The charts of the repository that somebody installs.
+    pub installs: Vec<Install>,
+    /// The schemas of their values.
+    pub chart_schemas: charts::Schemas,
     /// Objects with several claims, and what that means.
     pub contested: Vec<Contested>,
     /// Who waits for whom, one graph a cluster, in the order of `clusters`.
@@ -144,7 +149,10 @@ pub fn with(
         plan.join(&mut terraform);
     }
     let releases = helm::releases(&repository, &clusters);
-    let mut claims = claims::all(&repository, &clusters, &schemas, &releases, &talos);
+    let applications = argocd::applications(&repository, &clusters);
+    let installs = charts::installs(&repository, &clusters, &releases, &applications);
+    let chart_schemas = charts::schemas(world, &repository, &installs)?;
+    let mut claims = claims::all(&repository, &clusters, &schemas, &releases, &applications, &talos);
     claims.extend(terraform.claims.iter().cloned());
     let said = said::Said { repository: &repository, settings: &settings, schemas: &schemas };
     claims.extend(said.rendered(&releases, &mut found));
@@ -180,6 +188,8 @@ pub fn with(
         terraform,
         talos,
         releases,
+        installs,
+        chart_schemas,
         contested,
         graphs,
         deadlocks,
