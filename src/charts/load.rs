@@ -2,7 +2,7 @@
 
 use super::values::coalesce;
 use crate::{
-    node::{Kind, Node},
+    node::{Kind, Node, escape},
     repository::{File, Repository, join},
     source::Place,
     yaml,
@@ -31,6 +31,8 @@ pub struct Subchart {
     pub name: String,
     /// None for one that is not in the repository as files: packed, or fetched before the chart is installed.
     pub chart: Option<Chart>,
+    /// Whether Helm asks it for dependencies of its own.
+    is_asked: bool,
     /// Paths of values that switch it on and off; the first one that is there counts.
     conditions: Vec<String>,
     tags: Vec<String>,
@@ -39,6 +41,11 @@ pub struct Subchart {
 impl Chart {
     /// Loads a chart, with other values instead of its own if there are some. None for one that cannot be loaded exactly.
     pub fn load(repository: &Repository, folder: &str, values: Option<Node>) -> Option<Chart> {
+        Chart::load_within(repository, folder, values, true)
+    }
+
+    /// Helm asks no chart for its dependencies that lies in one without any: `is_asked`.
+    fn load_within(repository: &Repository, folder: &str, values: Option<Node>, is_asked: bool) -> Option<Chart> {
         let described = read(repository, &join(folder, "Chart.yaml"))?;
         let name = text(&described, "name")?;
         let older = join(folder, "requirements.yaml");
@@ -49,38 +56,41 @@ impl Chart {
             None if repository.file(&path).is_some() => read(repository, &path)?,
             None => Node { place: required.place, kind: Kind::Map(Vec::new().into()) },
         };
-        let subcharts = subcharts(repository, folder, &required)?;
+        let dependencies = required.get("dependencies").filter(|list| is_asked && list.kind != Kind::Null);
+        let subcharts = subcharts(repository, folder, dependencies)?;
         Some(Chart { name, folder: folder.to_owned(), values, subcharts })
     }
 
     /// The same without the subcharts that these values switch off. Where that cannot be told, a subchart is as good as one that is not there.
     pub fn switched(mut self, values: Node, is_known: &dyn Fn(&str) -> bool, made: Place) -> Option<Chart> {
-        let all = coalesce(&self, values, made)?;
-        self.switch(&all, "", is_known);
+        self.switch(values, "", is_known, made)?;
         Some(self)
     }
 
-    fn switch(&mut self, values: &Node, above: &str, is_known: &dyn Fn(&str) -> bool) {
+    /// As Helm goes down, each chart's own values come under those of all charts above.
+    fn switch(&mut self, values: Node, above: &str, is_known: &dyn Fn(&str) -> bool, made: Place) -> Option<()> {
+        let values = coalesce(self, values, made)?;
         self.subcharts.retain_mut(|subchart| {
-            let is_on = is_on(subchart, values, above, is_known);
+            let is_on = is_on(subchart, &values, above, is_known);
             if is_on.is_none() {
                 subchart.chart = None;
             }
             is_on != Some(false)
         });
-        for subchart in &mut self.subcharts {
-            let above = format!("{above}/{}", crate::node::escape(&subchart.name));
+        for subchart in self.subcharts.iter_mut().filter(|subchart| subchart.is_asked) {
+            let above = format!("{above}/{}", escape(&subchart.name));
             if let Some(chart) = &mut subchart.chart {
-                chart.switch(values, &above, is_known);
+                chart.switch(values.clone(), &above, is_known, made)?;
             }
         }
+        Some(())
     }
 }
 
 /// Whether a subchart is switched on; None where that hangs on a value that is not known.
 fn is_on(subchart: &Subchart, values: &Node, above: &str, is_known: &dyn Fn(&str) -> bool) -> Option<bool> {
     for condition in &subchart.conditions {
-        let steps: Vec<String> = condition.split('.').map(crate::node::escape).collect();
+        let steps: Vec<String> = condition.split('.').map(escape).collect();
         let pointer = format!("{above}/{}", steps.join("/"));
         if !is_known(&pointer) {
             return None;
@@ -91,7 +101,7 @@ fn is_on(subchart: &Subchart, values: &Node, above: &str, is_known: &dyn Fn(&str
     }
     let mut flags = Vec::new();
     for tag in &subchart.tags {
-        let pointer = format!("/tags/{}", crate::node::escape(tag));
+        let pointer = format!("/tags/{}", escape(tag));
         if !is_known(&pointer) {
             return None;
         }
@@ -103,53 +113,46 @@ fn is_on(subchart: &Subchart, values: &Node, above: &str, is_known: &dyn Fn(&str
 }
 
 /// The subcharts of a chart: those it names, and those that only lie in its `charts/`.
-fn subcharts(repository: &Repository, folder: &str, described: &Node) -> Option<Vec<Subchart>> {
+fn subcharts(repository: &Repository, folder: &str, dependencies: Option<&Node>) -> Option<Vec<Subchart>> {
     let inside = join(folder, "charts");
+    let is_asked = dependencies.is_some();
     let mut lying = Vec::new();
     for name in repository.children(&inside) {
-        // Helm leaves these out.
-        if name.starts_with(['_', '.']) {
-            continue;
-        }
         let path = join(&inside, name);
-        if repository.is_folder(&path) {
-            lying.push(Chart::load(repository, &path, None)?);
+        // Helm leaves out what begins so.
+        if !name.starts_with(['_', '.']) && repository.is_folder(&path) {
+            lying.push(Chart::load_within(repository, &path, None, is_asked)?);
         }
     }
-    let mut subcharts = Vec::new();
-    for named in described.get("dependencies").map(Node::items).unwrap_or_default() {
+    let named = dependencies.map(Node::items).unwrap_or_default();
+    let subchart = |named: &Node| {
         // What a chart takes over from the values of its subcharts depends on all of them.
         if named.get("import-values").is_some_and(|values| !values.items().is_empty()) {
             return None;
         }
         let name = text(named, "name")?;
-        let list =
-            |text: String| text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect();
-        subcharts.push(Subchart {
+        let conditions = text(named, "condition").unwrap_or_default();
+        let conditions = conditions.split(',').map(str::trim).filter(|path| !path.is_empty());
+        let tags = named.get("tags").map(Node::items).unwrap_or_default().iter().filter_map(Node::as_str);
+        Some(Subchart {
             name: text(named, "alias").filter(|alias| !alias.is_empty()).unwrap_or_else(|| name.clone()),
             chart: lying.iter().find(|chart| chart.name == name).cloned(),
-            conditions: text(named, "condition").map(list).unwrap_or_default(),
-            tags: named
-                .get("tags")
-                .map(Node::items)
-                .unwrap_or_default()
-                .iter()
-                .filter_map(|tag| Some(tag.as_str()?.to_owned()))
-                .collect(),
-        });
-    }
-    let is_named = |chart: &Chart| {
-        let mut named = described.get("dependencies").map(Node::items).unwrap_or_default().iter();
-        named.any(|named| text(named, "name").as_deref() == Some(&chart.name))
+            is_asked,
+            conditions: conditions.map(str::to_owned).collect(),
+            tags: tags.map(str::to_owned).collect(),
+        })
     };
-    let others = lying.into_iter().filter(|chart| !is_named(chart));
-    let alone = |chart: Chart| Subchart {
+    let mut subcharts: Vec<Subchart> = named.iter().map(subchart).collect::<Option<_>>()?;
+    let is_named = |chart: &Chart| named.iter().any(|named| text(named, "name").as_deref() == Some(&chart.name));
+    let alone = |chart: &Chart| Subchart {
         name: chart.name.clone(),
-        chart: Some(chart),
+        chart: Some(chart.clone()),
+        is_asked,
         conditions: Vec::new(),
         tags: Vec::new(),
     };
-    subcharts.extend(others.map(alone));
+    let others: Vec<Subchart> = lying.iter().filter(|chart| !is_named(chart)).map(alone).collect();
+    subcharts.extend(others);
     Some(subcharts)
 }
 
