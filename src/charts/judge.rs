@@ -104,7 +104,15 @@ fn misfit(
         steps.collect::<Vec<_>>().join(".")
     };
     let (name, place) = match &fault.wrong {
-        Wrong::Missing(key) => (name(&format!("{whole}/{}", escape(key))), around(repository, given, whole)),
+        Wrong::Missing(key) => {
+            let pointer = format!("{whole}/{}", escape(key));
+            let place = match given.install.values.pointer(&pointer) {
+                // It takes a default away.
+                Some(_) => given.install.values.place_of(&pointer, Part::Key),
+                None => around(repository, given, whole),
+            };
+            (name(&pointer), place)
+        }
         Wrong::Unknown(key, _) => {
             let pointer = format!("{whole}/{}", escape(key));
             (name(&pointer), given.values.place_of(&pointer, Part::Key))
