@@ -18,7 +18,7 @@ pub fn audit(survey: &Survey, found: &mut Vec<Diagnostic>) {
     for install in &survey.installs {
         for misfit in misfits(&survey.repository, &survey.chart_schemas, install) {
             let message = message(&misfit);
-            let known = seen.entry((misfit.place, message.clone())).or_insert_with(|| finding(install, &misfit, message));
+            let known = seen.entry((misfit.place, message.clone())).or_insert_with(|| finding(survey, install, &misfit, message));
             if misfit.place.source != install.place.source && known.labels.iter().all(|label| label.place != install.place) {
                 known.labels.push(crate::diagnostic::Label { place: install.place, text: "installed here".to_owned() });
             }
@@ -27,7 +27,7 @@ pub fn audit(survey: &Survey, found: &mut Vec<Diagnostic>) {
     found.extend(seen.into_values());
 }
 
-fn finding(install: &Install, misfit: &Misfit, message: String) -> Diagnostic {
+fn finding(survey: &Survey, install: &Install, misfit: &Misfit, message: String) -> Diagnostic {
     let consequence = match install.tool {
         Tool::ArgoCd => "Helm refuses to render the chart, so Argo CD changes nothing of it",
         _ => "Helm refuses to install or upgrade the release, which stays as it is",
@@ -35,7 +35,7 @@ fn finding(install: &Install, misfit: &Misfit, message: String) -> Diagnostic {
     Diagnostic::new(code!("chart-values-invalid"), message)
         .at(misfit.place, "")
         .note(format!("`{}` says so: {consequence}", misfit.schema))
-        .help(help(misfit))
+        .help(help(misfit, survey.repository.sources.text(misfit.place)))
         .about(shown(&install.release))
 }
 
@@ -52,12 +52,12 @@ fn message(misfit: &Misfit) -> String {
     }
 }
 
-fn help(misfit: &Misfit) -> String {
+fn help(misfit: &Misfit, written: &str) -> String {
     match &misfit.wrong {
         Wrong::Type(expected) if expected.iter().any(|kind| kind == "string") && misfit.is_now != "a map" && misfit.is_now != "a list" => {
             "put it in quotes".to_owned()
         }
-        Wrong::Type(_) if misfit.is_now == "a text" => "write it without quotes".to_owned(),
+        Wrong::Type(_) if is_quoted(written) => "write it without quotes".to_owned(),
         Wrong::Missing(_) => format!("set `{}`", misfit.name),
         Wrong::Unknown(key, known) => match nearest(key, known.iter().map(String::as_str)) {
             Some(near) => format!("did you mean `{near}`?"),
@@ -65,6 +65,12 @@ fn help(misfit: &Misfit) -> String {
         },
         _ => "correct the value, or the schema".to_owned(),
     }
+}
+
+/// Whether a text is a number or a boolean in quotes.
+fn is_quoted(written: &str) -> bool {
+    let inside = written.trim_matches(['"', '\'']);
+    inside.len() + 2 == written.len() && (inside.parse::<f64>().is_ok() || matches!(inside, "true" | "false"))
 }
 
 /// Types as people call them.

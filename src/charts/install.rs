@@ -36,8 +36,10 @@ pub struct Install {
     pub has_all_values: bool,
     /// Pointers to values that something unknown replaces.
     pub replaced: Vec<String>,
-    /// Whether Helm holds the values against the chart's schema, and what it is given can be known well enough to do the same.
-    pub is_judged: bool,
+    /// Whether how the values come about is understood: false where a file of them cannot be read, or a variable has no value.
+    pub is_plain: bool,
+    /// Whether Helm holds the values against the chart's schema.
+    pub is_held_to_schema: bool,
     /// Where the chart is named.
     pub place: Place,
     /// Where values are written, or else the chart is named.
@@ -95,12 +97,8 @@ fn of_flux(
     let has_gaps = own.as_ref().is_some_and(|own| unit.undefined.iter().any(|gap| holds(own, gap.place)));
     let written = object.node.get("spec").and_then(|spec| spec.entry("values"));
     // A HelmChart of its own may name files with values, too.
-    let is_judged = spec(&["chartRef"]).is_none()
-        && !is_switched_off("install")
-        && !is_switched_off("upgrade")
-        && replaced.is_some()
-        && (files.is_empty() || instead.is_some())
-        && !has_gaps;
+    let is_plain =
+        spec(&["chartRef"]).is_none() && replaced.is_some() && (files.is_empty() || instead.is_some()) && !has_gaps;
     Install {
         tool: Tool::Flux,
         release: release(&found.namespace, &found.name),
@@ -111,7 +109,8 @@ fn of_flux(
         own: own.unwrap_or_else(|| empty(place)),
         has_all_values: found.has_all_values || targets.len() == references.len(),
         replaced: replaced.unwrap_or_default(),
-        is_judged,
+        is_plain,
+        is_held_to_schema: !is_switched_off("install") && !is_switched_off("upgrade"),
         place,
         values_place: written.map_or(place, |entry| entry.key_place),
         of_flux: Some(at),
@@ -183,7 +182,8 @@ fn of_argo(repository: &Repository, application: &Application, origin: &Origin) 
         own: own.unwrap_or_else(|| empty(place)),
         has_all_values,
         replaced: Vec::new(),
-        is_judged: of_helm("skipSchemaValidation").is_none_or(|flag| flag.kind != Kind::Bool(true)),
+        is_plain: true,
+        is_held_to_schema: of_helm("skipSchemaValidation").is_none_or(|flag| flag.kind != Kind::Bool(true)),
         place,
         values_place: entry.map_or(place, |entry| entry.key_place),
         of_flux: None,

@@ -33,7 +33,7 @@ pub struct Misfit {
 /// The values of an installation that its chart does not take, those that are surely so.
 pub fn misfits(repository: &Repository, schemas: &Schemas, install: &Install) -> Vec<Misfit> {
     let has_schema = |path: &String| is_below(path, &install.folder);
-    if !install.is_judged || !schemas.keys().any(has_schema) {
+    if !install.is_plain || !install.is_held_to_schema || !schemas.keys().any(has_schema) {
         return Vec::new();
     }
     judge(repository, schemas, install).unwrap_or_default()

@@ -4,6 +4,7 @@ mod form;
 mod install;
 mod judge;
 mod load;
+mod render;
 mod values;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ pub use self::{
     form::{Fault, Wrong},
     install::{Install, installs},
     judge::{Misfit, misfits},
+    render::{Rendering, TWICE},
 };
 use crate::{
     repository::{Repository, join},
@@ -31,7 +33,7 @@ pub type Schemas = BTreeMap<String, Value>;
 /// Reads the schemas of charts. Where no chart is installed from the repository, nothing is read.
 pub fn schemas(world: &dyn World, repository: &Repository, installs: &[Install]) -> Result<Schemas, Error> {
     let mut schemas = Schemas::new();
-    for install in installs.iter().filter(|install| install.is_judged) {
+    for install in installs.iter().filter(|install| install.is_held_to_schema) {
         let ending = format!("/{}", load::SCHEMA);
         let below = repository.below(&install.folder).map(|(path, _)| path);
         let paths: Vec<&str> = below.filter(|path| path.ends_with(&ending)).collect();

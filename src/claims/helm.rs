@@ -7,25 +7,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest, Sha256};
 
-use super::{Certainty, Claim, Role, Tool, content, embedded, release, shown};
+use super::{Certainty, Claim, Role, Tool, content, embedded, release};
 use crate::{
     claim::ObjectId,
-    code,
-    diagnostic::Diagnostic,
     flux::{Cluster, Object, Text, Unit},
     knowledge,
     kubernetes::Schemas,
     node::{Entry, Kind, Node},
-    repository::{Repository, is_below, join, resolve},
-    source::{Place, Span},
-    world::{self, Error, World},
-    yaml,
+    repository::{Repository, resolve},
+    source::Place,
 };
 
 /// A name may have this many letters; Helm keeps some for revisions.
 const LONGEST_NAME: usize = 53;
-/// Which objects a chart has rarely depends on it; some refuse what `helm` takes for the version by itself.
-const KUBERNETES: &str = "1.34.0";
 const SOURCES: &str = "source.toolkit.fluxcd.io";
 
 /// A Helm release that Flux keeps.
@@ -136,73 +130,6 @@ fn claims_of(found: &Release) -> Vec<Claim> {
     }
     for object in found.known().into_iter().flat_map(knowledge::Known::objects) {
         claims.push(claim(object, Role::Owner, Certainty::Possible));
-    }
-    claims
-}
-
-/// What `helm` makes of the charts that lie in the repository: one claim for each object. What it cannot render is a finding.
-pub fn rendered(
-    world: &dyn World,
-    repository: &Repository,
-    releases: &[Release],
-    kubernetes: Option<&str>,
-    schemas: &Schemas,
-    found: &mut Vec<Diagnostic>,
-) -> Result<Vec<Claim>, Error> {
-    let mut claims = Vec::new();
-    let kubernetes = kubernetes.map_or(KUBERNETES.to_owned(), whole_version);
-    for of in releases {
-        let folder = of.chart.as_ref().and_then(|chart| chart.folder.as_deref());
-        let Some(folder) = folder.filter(|folder| repository.file(&join(folder, "Chart.yaml")).is_some()) else {
-            continue;
-        };
-        let values = of.values.to_json().to_string();
-        let chart = world::Chart {
-            kubernetes: &kubernetes,
-            folder,
-            release: &of.name,
-            namespace: &of.target_namespace,
-            values: &values,
-        };
-        match world.chart(&chart)? {
-            Ok(text) => claims.extend(claims_of_text(repository, of, folder, &text, schemas)),
-            Err(reason) => found.push(
-                Diagnostic::new(code!("build-refused"), format!("the chart in `{folder}` is not rendered here"))
-                    .at(of.place, "with the values of this release")
-                    .about(shown(&release(&of.namespace, &of.name)))
-                    .note(format!("`helm template` says: {reason}"))
-                    .note("what the release brings could not be judged"),
-            ),
-        }
-    }
-    Ok(claims)
-}
-
-/// A version with all three of its numbers, as `helm` wants it.
-fn whole_version(written: &str) -> String {
-    let numbers = written.trim_start_matches('v');
-    let missing = 2_usize.saturating_sub(numbers.matches('.').count());
-    format!("{numbers}{}", ".0".repeat(missing))
-}
-
-/// What `helm template` printed, as claims: each at the template it says it comes from, or else at the HelmRelease.
-fn claims_of_text(repository: &Repository, of: &Release, folder: &str, text: &str, schemas: &Schemas) -> Vec<Claim> {
-    let mut claims = Vec::new();
-    for part in text.split("\n---\n") {
-        let named = part.lines().find_map(|line| line.strip_prefix("# Source: "));
-        // The first part of that path is the chart's name.
-        let template = named.and_then(|path| path.trim().split_once('/')).map(|(_, path)| join(folder, path));
-        let source = template.as_ref().and_then(|path| repository.file(path)?.source);
-        let place = source.map_or(of.place, |source| Place { source, span: Span::default() });
-        let documents: Vec<Node> = yaml::read(place.source, part)
-            .documents
-            .into_iter()
-            .map(|document| embedded::placed(document.root, place))
-            .collect();
-        let is_definition = template.is_some_and(|path| is_below(&path, &join(folder, "crds")));
-        let made = claims_of_rendered(of, &documents, schemas);
-        // Helm never deletes what lies in `crds/`.
-        claims.extend(made.into_iter().map(|claim| Claim { prunes: claim.prunes && !is_definition, ..claim }));
     }
     claims
 }

@@ -12,7 +12,9 @@ pub mod talos;
 pub mod terraform;
 
 use self::{argocd::Application, helm::Release, talos::Talos};
+pub(crate) use content::manifests;
 pub use embedded::documents;
+pub(crate) use embedded::placed;
 
 use crate::{claim::ObjectId, flux::Cluster, kubernetes::Schemas, node::Node, repository::Repository, source::Place};
 

@@ -157,9 +157,17 @@ pub fn with(
     let said = said::Said { repository: &repository, settings: &settings, schemas: &schemas };
     claims.extend(said.rendered(&releases, &mut found));
     if options.helm {
-        let charts: Vec<Release> = releases.iter().filter(|release| !said.is_rendered(release)).cloned().collect();
-        let kubernetes = settings.settings.versions.kubernetes.as_deref();
-        claims.extend(helm::rendered(world, &repository, &charts, kubernetes, &schemas, &mut found)?);
+        let is_rendered =
+            |install: &&Install| !install.of_flux.is_some_and(|release| said.is_rendered(&releases[release]));
+        let rendering = charts::Rendering {
+            world,
+            repository: &repository,
+            releases: &releases,
+            kubernetes: settings.settings.versions.kubernetes.as_deref(),
+            schemas: &schemas,
+            chart_schemas: &chart_schemas,
+        };
+        claims.extend(rendering.claims(installs.iter().filter(is_rendered), &mut found)?);
     }
     let declared = said.owned(&claims, &mut found);
     claims.extend(declared);
@@ -177,9 +185,11 @@ pub fn with(
     let mut loaded: BTreeSet<String> = units().flat_map(|unit| unit.reads.iter().cloned()).collect();
     loaded.extend(terraform.read.iter().cloned());
     loaded.extend(talos.files.iter().cloned());
-    loaded.extend(settings.settings.rendered.values().map(|path| path.trim_start_matches("./").to_owned()));
+    let rendered: BTreeSet<&str> =
+        settings.settings.rendered.values().map(|path| path.trim_start_matches("./")).collect();
+    loaded.extend(rendered.iter().map(|path| (*path).to_owned()));
     loaded.extend(claims.iter().map(|claim| repository.path(claim.place).to_owned()));
-    found.extend(findings::found(&repository, &clusters, &loaded));
+    found.extend(findings::found(&repository, &clusters, &loaded, &rendered));
     Ok(Survey {
         repository,
         settings,

@@ -121,7 +121,11 @@ def chart(dice, folder, name, depth, nulls):
         write(folder / "values.yaml", json.dumps(own))
     if dice.random() < 0.8:
         made = schema(dice, {**full, **own})
-        draft = dice.choice([None, None, "http://json-schema.org/draft-07/schema#", "https://json-schema.org/draft/2020-12/schema"])
+        drafts = [None, "https://json-schema.org/draft/2020-12/schema"]
+        # Helm asks for formats only before 2019, and `check` never does.
+        if '"format"' not in json.dumps(made):
+            drafts.append("http://json-schema.org/draft-07/schema#")
+        draft = dice.choice(drafts)
         write(folder / "values.schema.json", json.dumps({"$schema": draft, **made} if draft else made))
     write(folder / "templates" / "map.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: {{ .Chart.Name }}}\n")
     return full
