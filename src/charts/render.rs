@@ -1,6 +1,6 @@
 //! Charts rendered by `helm`: what they bring, why they cannot be rendered, and what is wrong with what comes out.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Install, Schemas,
@@ -72,6 +72,7 @@ impl Rendering<'_> {
         found: &mut Vec<Diagnostic>,
     ) -> Result<Vec<Claim>, Error> {
         let mut claims = Vec::new();
+        let mut refused: BTreeMap<Place, Vec<(&Install, String)>> = BTreeMap::new();
         for install in installs {
             match self.render(install)? {
                 Ok(text) => {
@@ -82,9 +83,15 @@ impl Rendering<'_> {
                     let release = install.of_flux.map(|at| &self.releases[at]);
                     claims.extend(release.into_iter().flat_map(|of| self.claims_of(of, &parts)));
                 }
-                Err(reason) => found.extend(self.failure(install, &reason)),
+                // Its values are at fault, which is found anyway.
+                Err(_) if !misfits(self.repository, self.chart_schemas, install).is_empty() => {}
+                Err(reason) => match self.failure(install, &reason) {
+                    Some(finding) => found.push(finding),
+                    None => refused.entry(install.place).or_default().push((install, reason)),
+                },
             }
         }
+        found.extend(refused.iter().map(|(place, charts)| refusal(*place, charts)));
         Ok(claims)
     }
 
@@ -137,21 +144,12 @@ impl Rendering<'_> {
         parts.iter().flat_map(made).collect()
     }
 
-    /// What follows from a chart that `helm` does not render: nothing where its values are at fault and that is found anyway.
+    /// What follows from a chart that `helm` does not render; None where it may well be rendered in the cluster.
     fn failure(&self, install: &Install, reason: &str) -> Option<Diagnostic> {
-        if !misfits(self.repository, self.chart_schemas, install).is_empty() {
-            return None;
-        }
         let folder = &install.folder;
         let template = template_in(install, reason);
         if !self.is_sure(install, reason, template.as_ref().map(|(path, _)| path.as_str())) {
-            return Some(
-                Diagnostic::new(code!("build-refused"), format!("the chart in `{folder}` is not rendered here"))
-                    .at(install.place, "with the values of this release")
-                    .about(shown(&install.release))
-                    .note(format!("`helm template` says: {reason}"))
-                    .note("what the release brings could not be judged"),
-            );
+            return None;
         }
         let consequence = match install.tool {
             Tool::ArgoCd => "Argo CD changes nothing of the Application until it can be rendered",
@@ -205,6 +203,29 @@ impl Rendering<'_> {
         let indentation = written.len() - written.trim_start().len();
         Some(Place { source, span: Span::new(start + indentation, start + written.trim_end().len()) })
     }
+}
+
+/// Charts that are named in one place, and that nothing is known about.
+fn refusal(place: Place, charts: &[(&Install, String)]) -> Diagnostic {
+    const SHOWN: usize = 3;
+    let folders: Vec<String> = charts.iter().take(SHOWN).map(|(install, _)| format!("`{}`", install.folder)).collect();
+    let (first, reason) = &charts[0];
+    let (message, said) = match charts.len() {
+        1 => (format!("the chart in {} is not rendered here", folders[0]), "`helm template` says".to_owned()),
+        2..=SHOWN => {
+            let message = format!("the charts in {} are not rendered here", folders.join(", "));
+            (message, format!("`helm template` says of {}", folders[0]))
+        }
+        all => (
+            format!("the charts in {} and {} more are not rendered here", folders.join(", "), all - SHOWN),
+            format!("`helm template` says of {}", folders[0]),
+        ),
+    };
+    let finding = Diagnostic::new(code!("build-refused"), message)
+        .at(place, "")
+        .note(format!("{said}: {reason}"))
+        .note("what is rendered from there could not be judged");
+    if charts.len() == 1 { finding.about(shown(&first.release)) } else { finding }
 }
 
 /// What is wrong with what a chart renders: keys that stand twice, and manifests that Kubernetes does not take.

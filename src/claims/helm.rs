@@ -10,11 +10,11 @@ use sha2::{Digest, Sha256};
 use super::{Certainty, Claim, Role, Tool, content, embedded, release};
 use crate::{
     claim::ObjectId,
-    flux::{Cluster, Object, Text, Unit},
+    flux::{Cluster, Object, Text, Unit, roots::is_of},
     knowledge,
     kubernetes::Schemas,
     node::{Entry, Kind, Node},
-    repository::{Repository, resolve},
+    repository::{File, Repository, resolve},
     source::Place,
 };
 
@@ -78,7 +78,7 @@ impl Release {
 pub fn releases(repository: &Repository, clusters: &[Cluster]) -> Vec<Release> {
     let mut releases = Vec::new();
     for (cluster, found) in clusters.iter().enumerate() {
-        let objects = Objects::of(found);
+        let objects = Objects::of(repository, found);
         let mut seen = BTreeSet::new();
         let here = found.units.iter().enumerate().filter(|(at, _)| !found.is_elsewhere(*at));
         for (unit, object) in here.flat_map(|(at, unit)| unit.objects().iter().map(move |object| (at, object))) {
@@ -163,19 +163,31 @@ pub fn claims_of_rendered(of: &Release, documents: &[Node], schemas: &Schemas) -
 /// The objects of a cluster that HelmReleases refer to.
 struct Objects<'c> {
     index: BTreeMap<&'c ObjectId, &'c Object>,
-    /// The sources that are this repository: what units take their folders from.
+    /// The sources that are this repository: what units take their folders from, and others of the same address and branch.
     own: BTreeSet<(&'c str, &'c str, &'c str)>,
 }
 
 impl<'c> Objects<'c> {
-    fn of(cluster: &'c Cluster) -> Self {
+    fn of(repository: &Repository, cluster: &'c Cluster) -> Self {
         let units = cluster.units.as_slice();
         let mut index = BTreeMap::new();
         for object in units.iter().flat_map(Unit::objects) {
             index.entry(&object.id).or_insert(object);
         }
         let local = units.iter().filter(|unit| unit.folder.is_some()).filter_map(|unit| unit.spec.source.as_ref());
-        let own = local.map(|source| (source.kind.as_str(), source.namespace.as_str(), source.name.as_str())).collect();
+        let mut own: BTreeSet<(&str, &str, &str)> =
+            local.map(|source| (source.kind.as_str(), source.namespace.as_str(), source.name.as_str())).collect();
+        // What starts a cluster is often not among what it applies, but beside its first Kustomization.
+        let firsts = units.iter().filter(|unit| unit.parent.is_none()).map(|unit| repository.path(unit.place));
+        let beside = firsts.filter_map(|path| repository.file(path)).flat_map(File::documents);
+        let applied = index.values().map(|object| &object.node);
+        let is_own = |node: &&Node| {
+            let text = |key: &str| node.at(["metadata", key]).and_then(Node::as_str).unwrap_or_default();
+            own.contains(&("GitRepository", text("namespace"), text("name")))
+        };
+        let known: BTreeSet<_> = beside.chain(applied).filter(is_own).filter_map(origin).collect();
+        let again = index.values().filter(|object| origin(&object.node).is_some_and(|origin| known.contains(&origin)));
+        own.extend(again.map(|object| key(object)));
         Objects { index, own }
     }
 
@@ -184,6 +196,19 @@ impl<'c> Objects<'c> {
             ObjectId { group: group.into(), kind: kind.into(), namespace: Some(namespace.into()), name: name.into() };
         self.index.get(&id).copied()
     }
+}
+
+/// A source as a `sourceRef` names it.
+fn key(object: &Object) -> (&str, &str, &str) {
+    (&object.id.kind, object.id.namespace.as_deref().unwrap_or_default(), &object.id.name)
+}
+
+/// Which repository a GitRepository is, and what of it.
+fn origin(object: &Node) -> Option<(String, String)> {
+    let is_git = is_of(object, SOURCES, "GitRepository");
+    let spec = object.get("spec").filter(|_| is_git)?;
+    let reference = spec.get("ref").map_or(String::new(), |reference| reference.to_json().to_string());
+    Some((super::argocd::normal(spec.get("url")?.as_str()?), reference))
 }
 
 fn release_of(

@@ -244,7 +244,7 @@ fn own_addresses(repository: &Repository, manifests: &[Manifest]) -> BTreeSet<St
 }
 
 /// An address without what several spellings of it differ in.
-fn normal(url: &str) -> String {
+pub(super) fn normal(url: &str) -> String {
     let url = url.trim_end_matches('/').trim_end_matches(".git").to_lowercase();
     let url = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
     let url = url.split_once('@').map_or(url, |(_, rest)| rest);
