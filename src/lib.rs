@@ -6,6 +6,7 @@
 pub mod accept;
 pub mod audits;
 pub mod calendar;
+pub mod charts;
 pub mod checks;
 pub mod claim;
 pub mod claims;

@@ -26,6 +26,7 @@ audits! {
     addresses,
     api_versions,
     certificate_twice,
+    chart_values,
     charts,
     cni_from_flux,
     committed_secrets,
