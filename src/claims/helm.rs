@@ -16,7 +16,7 @@ use crate::{
     knowledge,
     kubernetes::Schemas,
     node::{Entry, Kind, Node},
-    repository::{Repository, is_below, join, resolve},
+    repository::{File, Repository, is_below, join, parent, resolve},
     source::{Place, Span},
     world::{self, Error, World},
     yaml,
@@ -371,11 +371,24 @@ fn values_from(repository: &Repository, reference: &Node, namespace: &str, objec
     }
     let map = objects.get("", "ConfigMap", namespace, text("name")?)?;
     let content = map.node.at(["data", text("valuesKey").unwrap_or("values.yaml")])?;
+    if let Some(file) = generated_from(repository, content) {
+        return file.documents().next().cloned();
+    }
     embedded::documents(&repository.sources, content)?.into_iter().next()
 }
 
+/// The file that a `configMapGenerator` took a text from as it is: there each value has its own place.
+fn generated_from<'r>(repository: &'r Repository, content: &Node) -> Option<&'r File> {
+    let named = repository.sources.text(content.place);
+    let named = named.split_once('=').map_or(named, |(_, path)| path).trim_matches(['"', '\'']);
+    let path = resolve(parent(repository.path(content.place)), named)?;
+    let file = repository.file(&path)?;
+    let is_read = file.yaml.as_ref().is_some_and(|reading| reading.diagnostics.is_empty());
+    (is_read && repository.text(&path) == content.as_str()).then_some(file)
+}
+
 /// Values with others over them: maps are merged, all else is replaced.
-pub(super) fn merged(under: Node, over: Node) -> Node {
+pub fn merged(under: Node, over: Node) -> Node {
     let place = over.place;
     match (under.kind, over.kind) {
         (Kind::Map(under), Kind::Map(over)) => {

@@ -86,9 +86,14 @@ pub fn of_lines(lines: &[Line], said: &mut Vec<Said>) {
         let Some(topic) = found else { continue };
         let is_item = |other: &&Line| other.path.len() == keys.len() + 1 && other.path.starts_with(&line.path);
         let items: Vec<&Line> = lines[at + 1..].iter().take_while(is_item).collect();
-        let (texts, place) = match (items.first(), line.value.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'))) {
-            (Some(first), _) if line.value.is_empty() => (items.iter().map(|item| item.value.clone()).collect(), first.place),
-            (_, Some(list)) => (list.split(',').map(|item| item.trim().trim_matches(['"', '\'']).to_owned()).collect(), line.place),
+        let (texts, place) = match (items.first(), line.value.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')))
+        {
+            (Some(first), _) if line.value.is_empty() => {
+                (items.iter().map(|item| item.value.clone()).collect(), first.place)
+            }
+            (_, Some(list)) => {
+                (list.split(',').map(|item| item.trim().trim_matches(['"', '\'']).to_owned()).collect(), line.place)
+            }
             _ => (vec![line.value.clone()], line.place),
         };
         said.push(Said { topic, texts, place });
@@ -126,12 +131,7 @@ fn topic_of_kind(kind: &str, key: &str) -> Option<Topic> {
     }
 }
 
-fn walk<'n>(
-    node: &'n Node,
-    path: &mut Vec<&'n str>,
-    topic: &impl Fn(&[&str]) -> Option<Topic>,
-    said: &mut Vec<Said>,
-) {
+fn walk<'n>(node: &'n Node, path: &mut Vec<&'n str>, topic: &impl Fn(&[&str]) -> Option<Topic>, said: &mut Vec<Said>) {
     for entry in node.entries() {
         path.push(&entry.key);
         match topic(path) {

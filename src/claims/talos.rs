@@ -198,9 +198,9 @@ impl Talos {
         let has = |section: &str, keys: &[&str]| {
             document.get(section).is_some_and(|section| keys.iter().any(|key| section.get(key).is_some()))
         };
-        let is_network = document
-            .at(["cluster", "network"])
-            .is_some_and(|network| ["cni", "podSubnets", "dnsDomain"].iter().any(|key| network.get(key).is_some()));
+        let is_network = document.at(["cluster", "network"]).is_some_and(|network| {
+            ["cni", "podSubnets", "serviceSubnets", "dnsDomain"].iter().any(|key| network.get(key).is_some())
+        });
         let is_proxy = document.at(["cluster", "proxy", "disabled"]).is_some();
         if has("machine", MACHINE_KEYS) || has("cluster", CLUSTER_KEYS) || is_network || is_proxy {
             self.configuration(repository, document);
