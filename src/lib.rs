@@ -20,6 +20,8 @@ pub mod emit;
 pub mod facets;
 pub mod facts;
 pub mod flux;
+pub mod foundation;
+pub mod given;
 pub mod hosts;
 pub mod inventory;
 pub mod knowledge;
