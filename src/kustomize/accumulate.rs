@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    Marks, Resource, Stop,
+    Resource, Stop,
     configuration::Configured,
     fails,
     file::{Kustomization, malformed, shown},
@@ -128,8 +128,6 @@ impl<'r> Builder<'r> {
         let asked: Vec<&str> = metadata.iter().filter_map(Node::as_str).collect();
         origin::finish(&mut resources, &asked)?;
         for resource in &mut resources {
-            let Marks { untyped, quotes, .. } = &resource.marks;
-            untyped.settle(&mut resource.object, quotes, sources)?;
             finish::tidy_annotations(&mut resource.object, sources);
             fold::settle(&mut resource.object, sources);
         }

@@ -43,6 +43,7 @@ pub(super) fn drop_local(resources: &mut Vec<Resource>, sources: &Sources) -> Re
     for resource in resources.iter_mut() {
         load::check(&resource.object)?;
         check_keys(&mut resource.object)?;
+        resource.marks.mistyped.check(&resource.object, false)?;
         if let Some(annotations @ Node { kind: Kind::List(_), .. }) = resource.object.at(["metadata", "annotations"])
             && resource.has_marks()
         {

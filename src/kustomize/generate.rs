@@ -354,13 +354,7 @@ fn merge_map(new: &mut Node, old: &Node, path: &[&str], sources: &Sources) {
 /// Ends the names of what was generated with the hash of what it says.
 pub(super) fn add_hashes(resources: &mut [Resource], sources: &Sources) -> Result<(), Stop> {
     for resource in resources.iter_mut().filter(|resource| resource.marks.needs_hash) {
-        let hash = if resource.marks.untyped.is_empty() {
-            hash(&resource.object, sources)?
-        } else {
-            let mut object = resource.object.clone();
-            resource.marks.untyped.settle(&mut object, &resource.marks.quotes, sources)?;
-            hash(&object, sources)?
-        };
+        let hash = hash(&resource.object, sources)?;
         resource.remember();
         if let Some(name) = edit::at_mut(&mut resource.object, &["metadata", "name"]) {
             let old = edit::scalar_text(name).unwrap_or_default();

@@ -33,7 +33,7 @@ use accumulate::Builder;
 use file::Kustomization;
 use generate::Behavior;
 use quotes::Quotes;
-use untyped::Untyped;
+use untyped::Mistyped;
 
 use crate::{
     code,
@@ -71,8 +71,8 @@ pub(crate) struct Marks {
     pub variables: Vec<String>,
     /// Where the labels and annotations are written that were set in several of its fields at once, and may still be one value.
     pub shares: Vec<Place>,
-    /// The texts in it that have no type yet, or one that may not fit.
-    pub untyped: Untyped,
+    /// The texts that a replacement put where a value of another type is.
+    pub mistyped: Mistyped,
     /// What it does to an object of its name.
     pub behavior: Behavior,
     /// Whether a patch that changed it was allowed to change its name.

@@ -383,8 +383,8 @@ impl Patch {
         // kustomize keeps its notes in annotations: a patch that deletes them all deletes these too.
         if document.at(["metadata", "annotations"]).is_some_and(edit::is_null) {
             resource.past.clear();
-            let Marks { variables, shares, untyped, quotes, .. } = std::mem::take(&mut resource.marks);
-            resource.marks = Marks { variables, shares, untyped, quotes, ..Marks::default() };
+            let Marks { variables, shares, mistyped, quotes, .. } = std::mem::take(&mut resource.marks);
+            resource.marks = Marks { variables, shares, mistyped, quotes, ..Marks::default() };
         }
         resource.marks.name_may_change |= self.allow_name_change;
         resource.marks.kind_may_change |= self.allow_kind_change;
@@ -406,8 +406,7 @@ impl Patch {
         if self.remembers {
             resource.remember();
         }
-        let Marks { untyped, quotes, .. } = &mut resource.marks;
-        std::mem::take(untyped).settle_all(&mut resource.object, Some(quotes), sources)?;
+        resource.marks.mistyped.check(&resource.object, true)?;
         // kustomize keeps earlier names in annotations: there always are some while the patch is applied.
         let shows_notes = operations.iter().any(Operation::reads_notes);
         if shows_notes {

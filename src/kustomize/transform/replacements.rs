@@ -17,7 +17,7 @@ use crate::{
         refused, remote,
         select::Selector,
         shared,
-        untyped::{self, Untyped},
+        untyped::{self, Mistyped},
     },
     node::{Entries, Entry, Kind, Node},
     repository::resolve,
@@ -235,13 +235,13 @@ struct Taken {
     node: Node,
     /// The object and the place in it that it is read from anew whenever it is copied; none where it is a part of a text.
     from: Option<(usize, Vec<String>)>,
-    /// The texts without a type of the object that is at hand.
-    untyped: RefCell<Untyped>,
+    /// What was put where a value of another type is, in the object that is at hand.
+    mistyped: RefCell<Mistyped>,
 }
 
 impl Taken {
     fn new(text: String, node: Node, from: Option<(usize, Vec<String>)>) -> Taken {
-        Taken { text, node, from, untyped: RefCell::default() }
+        Taken { text, node, from, mistyped: RefCell::default() }
     }
 
     /// Reads it again, after what it comes from was changed; whether it is another value now.
@@ -461,10 +461,9 @@ impl Target {
             for path in &self.paths {
                 let steps = split(path);
                 forget_type(resource, &steps, sources);
-                value.untyped = RefCell::new(std::mem::take(&mut resource.marks.untyped));
+                value.mistyped.swap(&RefCell::new(std::mem::take(&mut resource.marks.mistyped)));
                 let times = self.set(&mut resource.object, path, &steps, value, sources)?;
-                resource.marks.untyped = value.untyped.take();
-                resource.marks.untyped.note(&mut resource.marks.quotes, sources);
+                resource.marks.mistyped = value.mistyped.take();
                 if value.refresh(at, &resource.object, sources) && times > 1 {
                     return Err(refused("a replacement that changes its source on the way", self.place));
                 }
@@ -485,8 +484,7 @@ impl Target {
         if self.set_in_text(object, steps, value, sources)? {
             return Ok(1);
         }
-        let create = self.options.create.then_some(&value.node.kind);
-        let walk = Walk::new(create, value.node.place, &value.untyped, sources);
+        let walk = Walk::new(self.options.create.then_some(&value.node.kind), value.node.place, sources);
         let steps: Vec<&str> = steps.iter().map(String::as_str).collect();
         let field = match steps[..] {
             ["metadata", "annotations"] => Field::Annotations,
@@ -542,16 +540,15 @@ impl Target {
         let Some(mut inner) = reading.documents.into_iter().next().map(|document| document.root) else {
             return Ok(false);
         };
-        let walk = Walk::new(self.options.create.then_some(&value.node.kind), place, &value.untyped, sources);
+        let walk = Walk::new(self.options.create.then_some(&value.node.kind), place, sources);
         let inside: Vec<&str> = steps[end..].iter().map(String::as_str).collect();
         let mut change = |node: &mut Node, made: bool| {
             put_text(node, if made { Field::Made } else { Field::Other }, &value.text, value);
             Ok(())
         };
-        let known = value.untyped.take();
+        let known = value.mistyped.take();
         let found = walk.visit(&mut inner, &inside, &mut change);
-        let untyped = value.untyped.replace(known);
-        if !matches!(found, Ok(1..)) || untyped.settle_all(&mut inner, None, sources).is_err() {
+        if !matches!(found, Ok(1..)) || !value.mistyped.replace(known).is_empty() {
             return Ok(false);
         }
         if !text.trim_start().starts_with(['{', '[']) {
@@ -578,10 +575,7 @@ fn forget_type(resource: &mut Resource, steps: &[String], sources: &Sources) {
         && let Some(node) = edit::at_mut(&mut resource.object, &[metadata, field])
         && !resource.marks.quotes.has(node, sources)
     {
-        let text = written(node, sources).into_owned();
-        let place = node.place;
-        resource.marks.untyped.put_untyped(node, &text, place);
-        resource.marks.untyped.note(&mut resource.marks.quotes, sources);
+        node.place = untyped::before(node.place);
     }
 }
 
@@ -638,12 +632,12 @@ enum Field {
 /// Sets a scalar to a text, which stays of its type, or anything else to the value itself.
 fn put_text(node: &mut Node, field: Field, text: &str, value: &Taken) {
     let place = value.node.place;
-    let mut untyped = value.untyped.borrow_mut();
+    let mut mistyped = value.mistyped.borrow_mut();
     match (&node.kind, field) {
         (Kind::Map(_) | Kind::List(_), _) => *node = value.node.clone(),
         (Kind::Null, Field::Annotations) => {}
-        (_, Field::Made) => untyped.put_untyped(node, text, place),
-        _ => untyped.put(node, text, place),
+        (_, Field::Made) => *node = untyped::untyped(text, place),
+        _ => mistyped.put(node, text, place),
     }
 }
 
@@ -655,7 +649,6 @@ struct Walk<'w> {
     sources: &'w Sources,
     /// Whether it made something on the way to the next field.
     made: Cell<bool>,
-    untyped: &'w RefCell<Untyped>,
 }
 
 enum Fault {
@@ -668,8 +661,8 @@ enum Fault {
 type Change<'c> = dyn FnMut(&mut Node, bool) -> Result<(), Stop> + 'c;
 
 impl<'w> Walk<'w> {
-    fn new(create: Option<&'w Kind>, place: Place, untyped: &'w RefCell<Untyped>, sources: &'w Sources) -> Self {
-        Walk { create, place, sources, made: Cell::new(false), untyped }
+    fn new(create: Option<&'w Kind>, place: Place, sources: &'w Sources) -> Self {
+        Walk { create, place, sources, made: Cell::new(false) }
     }
 
     /// Changes all fields of the path; how many there are.
@@ -760,10 +753,7 @@ impl<'w> Walk<'w> {
             return Ok(found);
         }
         self.made.set(true);
-        // A place of its own, apart from that of the value.
-        let mut value = untyped::null(self.place);
-        let place = value.place;
-        self.untyped.borrow_mut().put_untyped(&mut value, pattern, place);
+        let value = untyped::untyped(pattern, self.place);
         let item = if key.is_empty() {
             value
         } else {
