@@ -7,7 +7,7 @@ mod merge;
 
 use std::{borrow::Cow, cell::RefCell, collections::HashSet};
 
-pub(super) use self::merge::written;
+pub(super) use self::merge::{is_date, written};
 use self::{inline::Inline, json::Operation};
 use super::{
     Id, Marks, Quotes, Resource, Stop,
@@ -417,7 +417,7 @@ impl Patch {
         let object = &mut resource.object;
         // The object goes through JSON.
         fold::settle(object, sources);
-        json::apply(object, operations)?;
+        json::apply(object, operations, sources)?;
         if shows_notes && let Some(annotations) = edit::at_mut(object, &["metadata", "annotations"]) {
             notes::hide(annotations);
         }
