@@ -127,7 +127,7 @@ fn holds(node: &Node, place: Place) -> bool {
 /// A path of `--set` as a pointer, where it has nothing but keys in it.
 fn plain_path(path: &str) -> Option<String> {
     let is_plain = path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
-    is_plain.then(|| path.split('.').map(|step| format!("/{}", escape(step))).collect())
+    is_plain.then(|| format!("/{}", path.split('.').map(escape).collect::<Vec<_>>().join("/")))
 }
 
 /// The values of files, later ones over earlier ones; None where there are none or one cannot be read.

@@ -323,7 +323,7 @@ fn values_from(repository: &Repository, reference: &Node, namespace: &str, objec
     }
     let map = objects.get("", "ConfigMap", namespace, text("name")?)?;
     let content = map.node.at(["data", text("valuesKey").unwrap_or("values.yaml")])?;
-    embedded::documents(&repository.sources, content)?.into_iter().next()
+    embedded::values(&repository.sources, content)
 }
 
 /// Values with others over them: maps are merged, all else is replaced.
