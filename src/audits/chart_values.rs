@@ -18,8 +18,12 @@ pub fn audit(survey: &Survey, found: &mut Vec<Diagnostic>) {
     for install in &survey.installs {
         for misfit in misfits(&survey.repository, &survey.chart_schemas, install) {
             let message = message(&misfit);
-            let known = seen.entry((misfit.place, message.clone())).or_insert_with(|| finding(survey, install, &misfit, message));
-            if misfit.place.source != install.place.source && known.labels.iter().all(|label| label.place != install.place) {
+            let known = seen
+                .entry((misfit.place, message.clone()))
+                .or_insert_with(|| finding(survey, install, &misfit, message));
+            if misfit.place.source != install.place.source
+                && known.labels.iter().all(|label| label.place != install.place)
+            {
                 known.labels.push(crate::diagnostic::Label { place: install.place, text: "installed here".to_owned() });
             }
         }
@@ -41,7 +45,11 @@ fn finding(survey: &Survey, install: &Install, misfit: &Misfit, message: String)
 
 fn message(misfit: &Misfit) -> String {
     let Misfit { chart, name, .. } = misfit;
-    let subject = if name.is_empty() { format!("the values of the chart `{chart}`") } else { format!("`{name}` of the chart `{chart}`") };
+    let subject = if name.is_empty() {
+        format!("the values of the chart `{chart}`")
+    } else {
+        format!("`{name}` of the chart `{chart}`")
+    };
     match &misfit.wrong {
         Wrong::Type(expected) => format!("{subject} has to be {}, not {}", types(expected), misfit.is_now),
         Wrong::Missing(_) => format!("the chart `{chart}` needs a value `{name}`"),
@@ -54,7 +62,11 @@ fn message(misfit: &Misfit) -> String {
 
 fn help(misfit: &Misfit, written: &str) -> String {
     match &misfit.wrong {
-        Wrong::Type(expected) if expected.iter().any(|kind| kind == "string") && misfit.is_now != "a map" && misfit.is_now != "a list" => {
+        Wrong::Type(expected)
+            if expected.iter().any(|kind| kind == "string")
+                && misfit.is_now != "a map"
+                && misfit.is_now != "a list" =>
+        {
             "put it in quotes".to_owned()
         }
         Wrong::Type(_) if is_quoted(written) => "write it without quotes".to_owned(),

@@ -5,6 +5,7 @@
 use crate::{
     diagnostic::Diagnostic,
     flux::{Cluster, Object, Outcome, Unit},
+    parallel,
     survey::Survey,
 };
 
@@ -31,6 +32,7 @@ audits! {
     committed_secrets,
     dns_twice,
     documents,
+    endpoints_disagree,
     files,
     flux_bootstrap_twice,
     health_checks,
@@ -38,6 +40,7 @@ audits! {
     host_unserved,
     manifests,
     namespaces,
+    networks_disagree,
     order,
     ownership,
     secret_two_makers,
@@ -49,6 +52,16 @@ audits! {
 }
 
 pub use ownership::owner;
+
+/// What all of them find, in the order of the list. They run side by side.
+pub fn run(survey: &Survey) -> Vec<Diagnostic> {
+    let results = parallel::each(AUDITS, |audit| {
+        let mut found = Vec::new();
+        audit(survey, &mut found);
+        found
+    });
+    results.into_iter().flatten().collect()
+}
 
 /// Every object of every cluster, with its cluster's index and its unit.
 fn objects(survey: &Survey) -> impl Iterator<Item = (usize, &Unit, &Object)> {

@@ -6,7 +6,7 @@ use crate::{
     claims::helm::Release,
     code,
     diagnostic::{Diagnostic, nearest},
-    flux::{Cluster, Outcome, Unit},
+    flux::{Cluster, Object, Outcome, Unit},
     knowledge,
     node::{Kind as NodeKind, Node},
     source::Place,
@@ -126,8 +126,11 @@ struct Doubts<'s> {
 impl<'s> Doubts<'s> {
     fn of(survey: &'s Survey, cluster: usize) -> Self {
         let mut operated: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-        for object in survey.clusters[cluster].units.iter().flat_map(Unit::objects) {
-            if !makes_no_secrets(&object.id.group) {
+        let objects = || survey.clusters[cluster].units.iter().flat_map(Unit::objects);
+        let fillers: BTreeSet<_> = objects().filter_map(filler).collect();
+        for object in objects() {
+            let id = (object.id.group.as_str(), object.id.kind.as_str(), object.id.name.as_str());
+            if knowledge::may_make_secrets(id.0, id.1) && !fillers.contains(&id) {
                 let home = object.id.namespace.as_deref().unwrap_or_default();
                 operated.entry(home).or_default().push(&object.id.name);
             }
@@ -158,30 +161,11 @@ impl<'s> Doubts<'s> {
     }
 }
 
-/// Groups whose objects make no Secrets, or only those that are read off them.
-fn makes_no_secrets(group: &str) -> bool {
-    knowledge::is_built_in_group(group)
-        || knowledge::is_flux_group(group)
-        || matches!(
-            group,
-            "cert-manager.io"
-                | "external-secrets.io"
-                | "generators.external-secrets.io"
-                | "bitnami.com"
-                | "metallb.io"
-                | "monitoring.coreos.com"
-                | "volsync.backube"
-                | "gateway.networking.k8s.io"
-                | "snapshot.storage.k8s.io"
-                | "traefik.io"
-                | "externaldns.k8s.io"
-                | "cilium.io"
-                | "k8s.cni.cncf.io"
-                | "grafana.integreatly.org"
-                | "keda.sh"
-                | "barmancloud.cnpg.io"
-                | "apiextensions.k8s.io"
-        )
+/// The object that fills the volume of a claim: its group, kind and name. It makes nothing else.
+fn filler(claim: &Object) -> Option<(&str, &str, &str)> {
+    let reference = claim.node.at(["spec", "dataSourceRef"]).filter(|_| claim.id.kind == "PersistentVolumeClaim")?;
+    let text = |key: &str| reference.get(key).and_then(Node::as_str);
+    Some((text("apiGroup")?, text("kind")?, text("name")?))
 }
 
 /// Whether the chart of a release may make it. What its own values call existing it does not, unless a part of it does.
@@ -199,6 +183,11 @@ fn may_make(release: &Release, one: &Use, is_own: bool) -> bool {
         let key = if one.stored.kind == Kind::Secret { "secrets" } else { "configMaps" };
         let writes = release.values.get(key).is_some_and(|made| !made.entries().is_empty());
         return (writes || release.values.get("rawResources").is_some()) && begins_with(name, &release.name);
+    }
+    let is_chart = |name: &str| release.chart.as_ref().is_some_and(|chart| chart.name == name);
+    if is_chart("external-dns") && release.has_all_values {
+        // It makes one, of its own name (1.15–1.20, and Bitnami's 8).
+        return name == &release.name || overrides(&release.values, "fullnameOverride").contains(&name.as_str());
     }
     let mut names = vec![release.name.as_str()];
     names.extend(release.chart.as_ref().map(|chart| chart.name.as_str()));
@@ -231,7 +220,12 @@ fn overrides<'v>(values: &'v Node, key: &str) -> Vec<&'v str> {
     found
 }
 
-fn unmade<'m>(survey: &Survey, stored: &Stored, missing: &Missing<'_>, makers: &impl Fn(usize) -> &'m Makers) -> Diagnostic {
+fn unmade<'m>(
+    survey: &Survey,
+    stored: &Stored,
+    missing: &Missing<'_>,
+    makers: &impl Fn(usize) -> &'m Makers,
+) -> Diagnostic {
     let Stored { kind, namespace, name } = stored;
     let (code, word) = match kind {
         Kind::Secret => (code!("secret-unmade"), "Secret"),
@@ -262,7 +256,13 @@ fn without_key<'m>(
     missing: &Missing<'_>,
     makers: &impl Fn(usize) -> &'m Makers,
 ) -> Diagnostic {
-    let message = format!("the {} `{}/{}` has no key `{key}`{}", stored.kind.name(), stored.namespace, stored.name, within(survey, missing));
+    let message = format!(
+        "the {} `{}/{}` has no key `{key}`{}",
+        stored.kind.name(),
+        stored.namespace,
+        stored.name,
+        within(survey, missing)
+    );
     let finding = Diagnostic::new(code!("key-unmade"), message);
     let mut finding = shown(finding, missing, |one| one.key.as_ref().map_or(one.place, |(_, place)| *place));
     let at = *missing.clusters.first().expect("it is missing somewhere");
@@ -385,6 +385,9 @@ mod tests {
         assert_eq!(of("{data: [{secretKey: token}]}"), [""; 0]);
         assert_eq!(of("{dataFrom: [{extract: {key: a}}]}"), [""; 0]);
         assert_eq!(of("{dataFrom: [{extract: {key: a}}], target: {template: {data: {tokens: x}}}}"), lacks);
-        assert_eq!(of("{dataFrom: [{extract: {key: a}}], target: {template: {mergePolicy: Merge, data: {tokens: x}}}}"), [""; 0]);
+        assert_eq!(
+            of("{dataFrom: [{extract: {key: a}}], target: {template: {mergePolicy: Merge, data: {tokens: x}}}}"),
+            [""; 0]
+        );
     }
 }

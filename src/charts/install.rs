@@ -94,7 +94,7 @@ fn of_flux(
     let instead = merged_files(repository, files);
     let own = spec(&["values"]).cloned();
     // A variable without a value leaves a gap that something may be meant to fill.
-    let has_gaps = own.as_ref().is_some_and(|own| unit.undefined.iter().any(|gap| holds(own, gap.place)));
+    let has_gaps = unit.undefined.iter().any(|gap| holds(&found.values, gap.place));
     let written = object.node.get("spec").and_then(|spec| spec.entry("values"));
     // A HelmChart of its own may name files with values, too.
     let is_plain =

@@ -64,20 +64,12 @@ pub fn check(model: &Model, _: &Sources, found: &mut Vec<Diagnostic>) {
 
 /// Custom resources whose operator may make Secrets under their name: a database and its password.
 fn operated(model: &Model) -> Vec<&Claim> {
-    let known = |group: &str| {
-        knowledge::is_built_in_group(group)
-            || knowledge::is_flux_group(group)
-            || matches!(
-                group,
-                "cert-manager.io"
-                    | "external-secrets.io"
-                    | "generators.external-secrets.io"
-                    | "bitnami.com"
-                    | "metallb.io"
-                    | "infra.contrib.fluxcd.io"
-            )
+    // What OpenTofu makes for a Terraform object is written in its code, which lies in the repository.
+    let may = |claim: &&Claim| {
+        let object = &claim.object;
+        object.group != "infra.contrib.fluxcd.io" && knowledge::may_make_secrets(&object.group, &object.kind)
     };
-    model.claims.iter().filter(|claim| !known(&claim.object.group)).collect()
+    model.claims.iter().filter(may).collect()
 }
 
 /// Whether a name is another one with something behind it.

@@ -14,7 +14,7 @@ use crate::{
     knowledge,
     kubernetes::Schemas,
     node::{Entry, Kind, Node},
-    repository::{File, Repository, resolve},
+    repository::{File, Repository, parent, resolve},
     source::Place,
 };
 
@@ -323,11 +323,46 @@ fn values_from(repository: &Repository, reference: &Node, namespace: &str, objec
     }
     let map = objects.get("", "ConfigMap", namespace, text("name")?)?;
     let content = map.node.at(["data", text("valuesKey").unwrap_or("values.yaml")])?;
-    embedded::values(&repository.sources, content)
+    let values = embedded::values(&repository.sources, content)?;
+    let file = generated_from(repository, content);
+    Some(match file.and_then(|file| file.documents().next()) {
+        Some(written) => placed_as(values, written),
+        None => values,
+    })
+}
+
+/// The file that a `configMapGenerator` took a text from: there each value has a place of its own.
+fn generated_from<'r>(repository: &'r Repository, content: &Node) -> Option<&'r File> {
+    let named = repository.sources.text(content.place);
+    let named = named.split_once('=').map_or(named, |(_, path)| path).trim_matches(['"', '\'']);
+    let path = resolve(parent(repository.path(content.place)), named)?;
+    repository.file(&path)
+}
+
+/// A value at the places of the one it was written as, before variables were substituted in it.
+fn placed_as(value: Node, written: &Node) -> Node {
+    let kind = match value.kind {
+        Kind::Map(entries) => Kind::Map(
+            entries
+                .into_iter()
+                .map(|entry| match written.entry(&entry.key) {
+                    Some(was) => {
+                        Entry { key_place: was.key_place, value: placed_as(entry.value, &was.value), key: entry.key }
+                    }
+                    None => entry,
+                })
+                .collect(),
+        ),
+        Kind::List(items) if items.len() == written.items().len() => {
+            Kind::List(items.into_iter().zip(written.items()).map(|(item, was)| placed_as(item, was)).collect())
+        }
+        kind => kind,
+    };
+    Node { place: written.place, kind }
 }
 
 /// Values with others over them: maps are merged, all else is replaced.
-pub(crate) fn merged(under: Node, over: Node) -> Node {
+pub fn merged(under: Node, over: Node) -> Node {
     let place = over.place;
     match (under.kind, over.kind) {
         (Kind::Map(under), Kind::Map(over)) => {

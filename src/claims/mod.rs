@@ -6,6 +6,7 @@ mod embedded;
 pub mod flux;
 pub mod helm;
 pub mod helmfile;
+pub mod machine;
 mod outline;
 pub mod scripts;
 pub mod talos;
@@ -62,7 +63,7 @@ fn is_in_use(cluster: &Cluster) -> bool {
 
 /// Which cluster of the survey a file of another tool is about, and whether that can be told: the only one that holds anything,
 /// or the one whose name is in the file's path. With none, everything is about one cluster.
-fn cluster_of(path: &str, clusters: &[Cluster]) -> (Option<usize>, bool) {
+pub fn cluster_of(path: &str, clusters: &[Cluster]) -> (Option<usize>, bool) {
     let alive: Vec<usize> = (0..clusters.len()).filter(|at| is_in_use(&clusters[*at])).collect();
     match alive.as_slice() {
         [] => (None, clusters.len() < 2),

@@ -191,6 +191,14 @@ fn of_object(unit: usize, object: &Object, makers: &mut Makers) {
                 make(Kind::Secret, name, Keys::Unknown);
             }
         }
+        // Talos gives pods the credentials of its API in a Secret of the account's name (`kubernetesTalosAPIAccess`, 1.2–1.14).
+        ("talos.dev", "ServiceAccount") => make(Kind::Secret, own_name, Keys::Unknown),
+        ("grafana.integreatly.org", "Grafana") => {
+            // The operator makes the administrator's password, or takes it if it is there (5.x).
+            let name = format!("{}-admin-credentials", object.id.name);
+            let node = Node { place: own_name.place, kind: node::Kind::String(name) };
+            make(Kind::Secret, &node, Keys::Unknown);
+        }
         ("objectbucket.io", "ObjectBucketClaim") => {
             make(Kind::Secret, own_name, Keys::Unknown);
             make(Kind::ConfigMap, own_name, Keys::Unknown);

@@ -274,6 +274,10 @@ impl Survey {
             plural(files, "file"),
             plural(self.clusters.len(), "cluster")
         );
+        let elsewhere = units().filter(|unit| matches!(unit.outcome, Outcome::Elsewhere)).count();
+        if elsewhere > 0 {
+            text.push_str(&format!("; left out {} of other sources", plural(elsewhere, "unit")));
+        }
         let refused: Vec<String> = units()
             .filter_map(|unit| match &unit.outcome {
                 Outcome::Stopped(Stop::Refused(refusal)) => {

@@ -338,6 +338,8 @@ impl Reading<'_, '_> {
         if here.block.kind == "resource" {
             self.facts.talos.push(here.resource.clone());
         }
+        let endpoint = self.written(here, "cluster_endpoint");
+        self.facts.cluster_endpoints.extend(endpoint);
         let Some(patches) = self.attribute(here, "config_patches") else { return };
         let sources = &self.configuration.repository.sources;
         let mut complete = matches!(patches.kind, Kind::List(_));
