@@ -194,12 +194,12 @@ impl Rendering<'_> {
             && asks.into_iter().all(|word| texts().all(|text| !text.contains(word)))
     }
 
-    /// The place of a line of a file.
+    /// The place of a line of a file, or of its last one.
     fn line(&self, path: &str, line: usize) -> Option<Place> {
         let source = self.repository.file(path)?.source?;
         let text = &self.repository.sources.get(source).text;
-        let start: usize = text.split_inclusive('\n').take(line.checked_sub(1)?).map(str::len).sum();
-        let written = text.get(start..)?.lines().next()?;
+        let (at, written) = text.lines().enumerate().take(line.max(1)).last()?;
+        let start: usize = text.split_inclusive('\n').take(at).map(str::len).sum();
         let indentation = written.len() - written.trim_start().len();
         Some(Place { source, span: Span::new(start + indentation, start + written.trim_end().len()) })
     }
