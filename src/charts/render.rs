@@ -153,6 +153,7 @@ impl Rendering<'_> {
         }
         let consequence = match install.tool {
             Tool::ArgoCd => "Argo CD changes nothing of the Application until it can be rendered",
+            Tool::Terraform => "`terraform apply` fails until it can be rendered",
             _ => "the release is neither installed nor upgraded until it can be rendered",
         };
         let message = format!("the chart in `{folder}` cannot be rendered with the values of this release");
@@ -269,6 +270,7 @@ fn twice(install: &Install, part: &Part, key: &str) -> Diagnostic {
     let finding = if part.place == install.place { finding } else { finding.at(part.place, "rendered from here") };
     match install.tool {
         Tool::ArgoCd => finding.severity(Severity::Warning).note("Argo CD silently keeps the last of the two"),
+        Tool::Terraform => finding.severity(Severity::Warning).note("Helm silently keeps the last of the two"),
         _ => finding.note(TWICE),
     }
 }

@@ -228,6 +228,37 @@ fn applications_of_argo_cd_are_judged_too() {
     assert_eq!(found("      skipSchemaValidation: true\n      valueFiles: [lab.yaml]\n"), Vec::<String>::new());
 }
 
+#[test]
+fn releases_of_terraform_are_judged_where_all_their_values_are_known() {
+    let found = |more: &str| {
+        let text = format!(
+            "terraform {{\n  backend \"local\" {{}}\n}}\nvariable \"port\" {{\n  default = \"high\"\n}}\nresource \"helm_release\" \"board\" {{\n  name  = \"board\"\n  chart = \"${{path.module}}/../charts/board\"\n{more}}}\n"
+        );
+        let files = [
+            ("infra/main.tf", text.as_str()),
+            ("infra/board.yaml", "port: low\n"),
+            ("charts/board/Chart.yaml", "apiVersion: v2\nname: board\nversion: 1.0.0\n"),
+            ("charts/board/values.yaml", VALUES),
+            ("charts/board/values.schema.json", SCHEMA),
+        ];
+        check(&MemWorld::new(files), &[])
+    };
+    assert_eq!(found(""), Vec::<String>::new());
+    let message = "`port` of the chart `board` has to be an integer, not a text";
+    assert_eq!(
+        found("  values = [yamlencode({\n    port = \"high\"\n  })]\n"),
+        [invalid("infra/main.tf:11:12", message)]
+    );
+    assert_eq!(found("  values = [file(\"${path.module}/board.yaml\")]\n"), [invalid("infra/board.yaml:1:7", message)]);
+    for unsure in [
+        "  values = [file(\"${path.module}/board.yaml\")]\n  set {\n    name = \"port\"\n    value = 80\n  }\n",
+        "  values = [yamlencode({ port = var.port })]\n",
+        "  values = [yamlencode({ port = \"high\" }), file(\"made.yaml\")]\n",
+    ] {
+        assert_eq!(found(unsure), Vec::<String>::new(), "{unsure}");
+    }
+}
+
 /// What helm 3.22 printed for such a chart: `helm template board charts/board --values -`.
 const TWICE: &str = "---
 # Source: board/crds/notice.yaml
