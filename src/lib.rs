@@ -6,6 +6,7 @@
 pub mod accept;
 pub mod audits;
 pub mod calendar;
+pub mod charts;
 pub mod checks;
 pub mod claim;
 pub mod claims;
@@ -28,6 +29,7 @@ pub mod kubernetes;
 pub mod kustomize;
 pub mod markdown;
 pub mod node;
+pub mod parallel;
 pub mod plan;
 pub mod references;
 pub mod report;

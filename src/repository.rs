@@ -2,15 +2,13 @@
 //!
 //! After [`Repository::read`] nothing asks the machine again, so whatever follows is a function of this value.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    thread,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     code,
     diagnostic::Diagnostic,
     node::Node,
+    parallel,
     source::{Place, SourceId, Sources, Span},
     world::{Error, Kind, World},
     yaml,
@@ -48,7 +46,7 @@ const TEXTS: &[&str] = &[
 pub const KUSTOMIZATIONS: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
 /// What gives the bytes of a file.
-type Bytes<'b> = dyn Fn(&str) -> Result<Option<Vec<u8>>, Error> + 'b;
+type Bytes<'b> = dyn Fn(&str) -> Result<Option<Vec<u8>>, Error> + Sync + 'b;
 
 /// The files of a repository.
 #[derive(Debug)]
@@ -213,8 +211,7 @@ impl Repository {
     }
 
     fn load(&mut self, paths: &[String], bytes: &Bytes<'_>) {
-        for path in paths {
-            let bytes = bytes(path);
+        for (path, bytes) in paths.iter().zip(parallel::each(paths, |path| bytes(path))) {
             let file = self.files.get_mut(path).expect("only files that were listed are loaded");
             let bytes = match bytes {
                 Ok(Some(bytes)) => bytes,
@@ -255,20 +252,10 @@ impl Repository {
         let sources = &self.sources;
         let source = |path: &String| self.files.get(path).filter(|file| file.fault.is_none())?.source;
         let mut work: Vec<(&String, SourceId)> = paths.iter().filter_map(|path| Some((path, source(path)?))).collect();
-        // Largest first, dealt out in turn: no thread waits long for another.
+        // Largest first: no thread waits long for another.
         work.sort_by_key(|(_, source)| std::cmp::Reverse(sources.get(*source).text.len()));
-        let threads = thread::available_parallelism().map_or(1, usize::from).min(8).min(work.len().max(1));
-        let read =
-            |(path, source): &(&String, SourceId)| ((*path).clone(), yaml::read(*source, &sources.get(*source).text));
-        let readings: Vec<(String, yaml::Reading)> = thread::scope(|scope| {
-            let parts: Vec<_> = (0..threads)
-                .map(|first| {
-                    let mine: Vec<_> = work.iter().skip(first).step_by(threads).copied().collect();
-                    scope.spawn(move || mine.iter().map(read).collect::<Vec<_>>())
-                })
-                .collect();
-            parts.into_iter().flat_map(|part| part.join().expect("reading YAML never panics")).collect()
-        });
+        let readings =
+            parallel::each(&work, |(path, source)| ((*path).clone(), yaml::read(*source, &sources.get(*source).text)));
         for (path, reading) in readings {
             self.files.get_mut(&path).expect("it was just read").yaml = Some(reading);
         }

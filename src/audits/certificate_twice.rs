@@ -60,7 +60,14 @@ fn of_object(object: &Object) -> Option<Request> {
     let (issuer, place) = issuer(object.node.at(["metadata", "annotations"])?)?;
     let mut hosts = BTreeSet::new();
     for tls in object.node.at(["spec", "tls"]).map(Node::items).unwrap_or_default() {
-        hosts.extend(tls.get("hosts").map(Node::items).unwrap_or_default().iter().filter_map(Node::as_str).map(str::to_lowercase));
+        hosts.extend(
+            tls.get("hosts")
+                .map(Node::items)
+                .unwrap_or_default()
+                .iter()
+                .filter_map(Node::as_str)
+                .map(str::to_lowercase),
+        );
     }
     for listener in object.node.at(["spec", "listeners"]).map(Node::items).unwrap_or_default() {
         let host = listener.get("hostname").filter(|_| listener.get("tls").is_some());
@@ -96,16 +103,22 @@ fn names(node: &Node, found: &mut BTreeSet<String>) {
 }
 
 fn issuer(annotations: &Node) -> Option<(String, Place)> {
-    let named = ["cert-manager.io/cluster-issuer", "cert-manager.io/issuer"].into_iter().find_map(|key| annotations.get(key))?;
+    let named = ["cert-manager.io/cluster-issuer", "cert-manager.io/issuer"]
+        .into_iter()
+        .find_map(|key| annotations.get(key))?;
     Some((named.as_str()?.to_owned(), named.place))
 }
 
 fn by_annotation(certificate: &Object, request: &Request) -> Option<Diagnostic> {
-    let name = hosts_of(certificate).find(|name| name.as_str().is_some_and(|host| request.hosts.contains(&host.to_lowercase())))?;
+    let name = hosts_of(certificate)
+        .find(|name| name.as_str().is_some_and(|host| request.hosts.contains(&host.to_lowercase())))?;
     let host = name.as_str()?;
     let finding = Diagnostic::new(
         code!("certificate-twice"),
-        format!("the certificate of `{host}` is asked for by Certificate `{}` and by the annotation of {}", certificate.id.name, request.who),
+        format!(
+            "the certificate of `{host}` is asked for by Certificate `{}` and by the annotation of {}",
+            certificate.id.name, request.who
+        ),
     );
     Some(
         finding
@@ -125,10 +138,14 @@ fn hosts_of(certificate: &Object) -> impl Iterator<Item = &Node> {
 fn twins(certificates: &[&Object], told: &mut BTreeSet<(Place, Place)>, found: &mut Vec<Diagnostic>) {
     let mut known: BTreeMap<(BTreeSet<&str>, String), &Object> = BTreeMap::new();
     for certificate in certificates {
-        let spec = |key: &str| certificate.node.at(["spec", key]).map(|node| node.to_json().to_string()).unwrap_or_default();
+        let spec =
+            |key: &str| certificate.node.at(["spec", key]).map(|node| node.to_json().to_string()).unwrap_or_default();
         let names: BTreeSet<&str> = hosts_of(certificate).filter_map(Node::as_str).collect();
         // Several keys or usages for one host are meant.
-        let rest = ["issuerRef", "privateKey", "usages", "commonName", "ipAddresses", "uris", "isCA", "subject", "keystores"].map(spec).join("\n");
+        let rest =
+            ["issuerRef", "privateKey", "usages", "commonName", "ipAddresses", "uris", "isCA", "subject", "keystores"]
+                .map(spec)
+                .join("\n");
         let Some(first) = names.iter().next().copied() else { continue };
         let Some(other) = known.get(&(names.clone(), rest.clone())).copied() else {
             known.insert((names, rest), certificate);
@@ -138,7 +155,10 @@ fn twins(certificates: &[&Object], told: &mut BTreeSet<(Place, Place)>, found: &
             found.push(
                 Diagnostic::new(
                     code!("certificate-twice"),
-                    format!("the Certificates `{}` and `{}` ask the same issuer for `{first}`", other.id.name, certificate.id.name),
+                    format!(
+                        "the Certificates `{}` and `{}` ask the same issuer for `{first}`",
+                        other.id.name, certificate.id.name
+                    ),
                 )
                 .at(certificate.name_place(), "")
                 .at(other.name_place(), "the other one")

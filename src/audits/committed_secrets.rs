@@ -12,7 +12,8 @@ use crate::{
 };
 
 /// Kinds whose keys are named like secrets and hold the names of such.
-const POINTERS: &[&str] = &["ExternalSecret", "ClusterExternalSecret", "PushSecret", "SealedSecret", "VaultStaticSecret"];
+const POINTERS: &[&str] =
+    &["ExternalSecret", "ClusterExternalSecret", "PushSecret", "SealedSecret", "VaultStaticSecret"];
 /// Annotations with which Flux leaves an object alone once it is there, so that somebody else can fill it in.
 const LEFT_ALONE: &[(&str, &str)] = &[
     ("kustomize.toolkit.fluxcd.io/ssa", "IfNotPresent"),
@@ -38,8 +39,12 @@ pub fn audit(survey: &Survey, found: &mut Vec<Diagnostic>) {
 
 fn judge(document: &Node, found: &mut Vec<Diagnostic>) {
     let Some(kind) = document.get("kind").and_then(Node::as_str) else { return };
-    // SOPS keeps what it encrypted with under this key.
-    if document.get("sops").is_some() || POINTERS.contains(&kind) || is_left_alone(document) {
+    // A definition only describes fields. SOPS keeps what it encrypted with under this key.
+    if kind == "CustomResourceDefinition"
+        || document.get("sops").is_some()
+        || POINTERS.contains(&kind)
+        || is_left_alone(document)
+    {
         return;
     }
     if kind == "Secret" && document.get("apiVersion").and_then(Node::as_str) == Some("v1") {
@@ -136,8 +141,10 @@ fn named(name: &str, entry: &Entry, whose: &str) -> Diagnostic {
 fn is_secret_name(name: &str) -> bool {
     let flat: String = name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
     let is_reference = flat.starts_with("existing") || flat.contains("secretname") || flat.contains("public");
-    let words = ["password", "passwd", "passphrase", "secret", "token", "apikey", "secretkey", "privatekey", "accesskey"];
-    let words = words.iter().chain(&["encryptionkey", "signingkey", "masterkey", "authkey", "cookiesecret", "credentials"]);
+    let words =
+        ["password", "passwd", "passphrase", "secret", "token", "apikey", "secretkey", "privatekey", "accesskey"];
+    let words =
+        words.iter().chain(&["encryptionkey", "signingkey", "masterkey", "authkey", "cookiesecret", "credentials"]);
     !is_reference && words.into_iter().any(|word| flat.ends_with(word))
 }
 
@@ -157,7 +164,8 @@ fn says_placeholder(text: &str) -> bool {
 /// Whether a text stands for itself: not filled in later, no path, no address, no flag.
 fn is_literal(text: &str) -> bool {
     let text = text.trim();
-    let elsewhere = ["$", "{{", "<", "ENC[", "file:", "op://", "ref+", "secret:", "secretref", "vault:", "/", "%", "http"];
+    let elsewhere =
+        ["$", "{{", "<", "ENC[", "file:", "op://", "ref+", "secret:", "secretref", "vault:", "/", "%", "http"];
     text.len() >= 6
         && !elsewhere.iter().any(|start| text.starts_with(start))
         && !text.contains("${")
@@ -223,7 +231,10 @@ mod tests {
     fn a_readable_secret_is_one_finding_that_names_its_keys_alone() {
         let text = "apiVersion: v1\nkind: Secret\nmetadata:\n  name: a\n  namespace: b\nstringData:\n  password: correct-horse\n  token: battery-staple\n  username: me\n";
         assert_eq!(reports(text), ["secret-plaintext: Secret `a` holds `password`, `token` in plain text"]);
-        let key = format!("apiVersion: v1\nkind: Secret\nmetadata:\n  name: a\nstringData:\n  id: |\n    -----BEGIN PRIVATE KEY-----\n    {}\n    -----END PRIVATE KEY-----\n", "A".repeat(64));
+        let key = format!(
+            "apiVersion: v1\nkind: Secret\nmetadata:\n  name: a\nstringData:\n  id: |\n    -----BEGIN PRIVATE KEY-----\n    {}\n    -----END PRIVATE KEY-----\n",
+            "A".repeat(64)
+        );
         assert_eq!(reports(&key), ["secret-plaintext: Secret `a` holds `id` in plain text"]);
     }
 }

@@ -16,7 +16,9 @@ const ENDINGS: &[&str] = &["yaml", "yml", "tf", "tofu", "sh", "md", "j2", "toml"
 /// Reports what is not.
 pub fn audit(survey: &Survey, found: &mut Vec<Diagnostic>) {
     for (path, file) in survey.repository.files() {
-        let Some(source) = file.source.filter(|_| path.ends_with(".md") && !super::addresses::is_past(path)) else { continue };
+        let Some(source) = file.source.filter(|_| path.ends_with(".md") && !super::addresses::is_past(path)) else {
+            continue;
+        };
         let text = &survey.repository.sources.get(source).text;
         let gone = gone(&survey.repository, source, path, text);
         if !gone.is_empty() && !is_elsewhere(path) {
@@ -77,8 +79,11 @@ fn gone(repository: &Repository, source: SourceId, document: &str, text: &str) -
         if fence.is_some() || mark.is_some() {
             continue;
         }
-        let named = links(line).into_iter().filter_map(|span| Some((linked(repository, document, &line[span.range()])?, span)));
-        let quoted = quotes(line).into_iter().filter_map(|span| Some((spoken(repository, document, &line[span.range()])?, span)));
+        let named =
+            links(line).into_iter().filter_map(|span| Some((linked(repository, document, &line[span.range()])?, span)));
+        let quoted = quotes(line)
+            .into_iter()
+            .filter_map(|span| Some((spoken(repository, document, &line[span.range()])?, span)));
         for (path, span) in named.chain(quoted) {
             if !gone.iter().any(|known| known.path == path) {
                 let span = Span::new(at + span.range().start, at + span.range().end);
@@ -169,10 +174,23 @@ fn exists(repository: &Repository, path: &str) -> bool {
 
 /// Words for nodes of one kind, and the names of variables that count them.
 const COUNTED: &[(&str, &[&str], &[&str])] = &[
-    ("worker nodes", &["worker", "workers"], &["workercount", "workerscount", "workernodecount", "workernodescount", "numworkers"]),
+    (
+        "worker nodes",
+        &["worker", "workers"],
+        &["workercount", "workerscount", "workernodecount", "workernodescount", "numworkers"],
+    ),
     (
         "control planes",
-        &["controller", "controllers", "controlplane", "controlplanes", "control-plane", "control-planes", "master", "masters"],
+        &[
+            "controller",
+            "controllers",
+            "controlplane",
+            "controlplanes",
+            "control-plane",
+            "control-planes",
+            "master",
+            "masters",
+        ],
         &["controllercount", "controlplanecount", "controlplanenodecount", "mastercount", "numcontrolplanes"],
     ),
 ];
@@ -186,8 +204,16 @@ fn counts(survey: &Survey, found: &mut Vec<Diagnostic>) {
         let numbers: BTreeSet<u32> = said.iter().map(|(number, _)| *number).collect();
         let mut set: BTreeMap<u32, Vec<Place>> = BTreeMap::new();
         for setting in &survey.terraform.settings {
-            let name: String = setting.name.rsplit('.').next().unwrap_or_default().chars().filter(char::is_ascii_alphanumeric).collect();
-            if let (true, Ok(number)) = (variables.contains(&name.to_ascii_lowercase().as_str()), setting.value.parse()) {
+            let name: String = setting
+                .name
+                .rsplit('.')
+                .next()
+                .unwrap_or_default()
+                .chars()
+                .filter(char::is_ascii_alphanumeric)
+                .collect();
+            if let (true, Ok(number)) = (variables.contains(&name.to_ascii_lowercase().as_str()), setting.value.parse())
+            {
                 set.entry(number).or_default().push(setting.place);
             }
         }
@@ -203,7 +229,12 @@ fn counts(survey: &Survey, found: &mut Vec<Diagnostic>) {
         for place in places {
             finding = finding.at(place, format!("{number} here"));
         }
-        found.push(finding.note("a file of variables that is not committed may say otherwise").help("set both to what runs").about(*what));
+        found.push(
+            finding
+                .note("a file of variables that is not committed may say otherwise")
+                .help("set both to what runs")
+                .about(*what),
+        );
     }
 }
 
@@ -251,7 +282,11 @@ mod tests {
             ("See [it](talos/gone.md#usage \"title\").\n", "talos/gone.md"),
             ("Edit `talos/nodes/gone.yaml`.\n", "talos/nodes/gone.yaml"),
         ] {
-            assert_eq!(reports(&[NODE, ("README.md", text)]), [format!("1 path-stale: there is no `{path}`")], "{text}");
+            assert_eq!(
+                reports(&[NODE, ("README.md", text)]),
+                [format!("1 path-stale: there is no `{path}`")],
+                "{text}"
+            );
         }
     }
 
@@ -267,7 +302,10 @@ mod tests {
             assert_eq!(reports(&[NODE, ("README.md", text)]), Vec::<String>::new(), "{text}");
         }
         assert_eq!(reports(&[NODE, ("CHANGELOG.md", "[it](gone.md)\n")]), Vec::<String>::new());
-        assert_eq!(reports(&[NODE, ("docs/a.md", "Edit `talos/nodes/worker.yaml`, see [it](../talos/nodes/worker.yaml).\n")]), Vec::<String>::new());
+        assert_eq!(
+            reports(&[NODE, ("docs/a.md", "Edit `talos/nodes/worker.yaml`, see [it](../talos/nodes/worker.yaml).\n")]),
+            Vec::<String>::new()
+        );
     }
 
     #[test]
@@ -275,7 +313,11 @@ mod tests {
         let terraform = |count: u32| format!("variable \"worker_count\" {{\n  default = {count}\n}}\n");
         for (text, count, messages) in [
             ("- 2 workers (worker0-1)\n", 3, vec!["1 counts-disagree: the README counts 2 worker nodes, Terraform 3"]),
-            ("It has **two** worker nodes.\n", 3, vec!["1 counts-disagree: the README counts 2 worker nodes, Terraform 3"]),
+            (
+                "It has **two** worker nodes.\n",
+                3,
+                vec!["1 counts-disagree: the README counts 2 worker nodes, Terraform 3"],
+            ),
             ("- 3 workers\n", 3, vec![]),
             ("- 2+ workers\n", 3, vec![]),
             ("- 2 workers at first, 4 workers now\n", 3, vec![]),

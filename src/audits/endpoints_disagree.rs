@@ -16,14 +16,16 @@ use crate::{
 };
 
 /// Names of variables that hold the address which the control planes share.
-const VIPS: &[&str] = &["clustervip", "kubevip", "kubevipaddress", "kubeapivip", "apiservervip", "controlplanevip", "talosvip"];
+const VIPS: &[&str] =
+    &["clustervip", "kubevip", "kubevipaddress", "kubeapivip", "apiservervip", "controlplanevip", "talosvip"];
 
 /// Reports what asks elsewhere.
 pub fn audit(survey: &Survey, found: &mut Vec<Diagnostic>) {
     let clusters: Vec<Option<usize>> =
         if survey.clusters.is_empty() { vec![None] } else { (0..survey.clusters.len()).map(Some).collect() };
     let cilium = to_chart(survey, "cilium");
-    let hosts: BTreeSet<Place> = cilium.iter().filter_map(|given| Some(given.values.get("k8sServiceHost")?.place)).collect();
+    let hosts: BTreeSet<Place> =
+        cilium.iter().filter_map(|given| Some(given.values.get("k8sServiceHost")?.place)).collect();
     let mut told = BTreeSet::new();
     for cluster in clusters {
         let Some(foundation) = Foundation::of(survey, cluster) else { continue };
@@ -53,7 +55,8 @@ impl Report<'_, '_> {
     }
 
     fn cilium(&mut self, given: &Given) {
-        let Some((host, at)) = given.values.get("k8sServiceHost").and_then(|node| Some((node.as_str()?, node.place))) else {
+        let Some((host, at)) = given.values.get("k8sServiceHost").and_then(|node| Some((node.as_str()?, node.place)))
+        else {
             return;
         };
         let port = given.values.get("k8sServicePort").and_then(|node| Some((port(node)?, node.place)));
@@ -71,7 +74,10 @@ impl Report<'_, '_> {
         {
             let finding = Diagnostic::new(
                 code!("endpoints-disagree"),
-                format!("Cilium asks for the API server at port `{port}` of `{host}`, and it answers at `{}`", endpoint.is.port),
+                format!(
+                    "Cilium asks for the API server at port `{port}` of `{host}`, and it answers at `{}`",
+                    endpoint.is.port
+                ),
             );
             let finding = finding
                 .at(place, "")
@@ -100,12 +106,16 @@ impl Report<'_, '_> {
             },
             None if port == PRISM => return,
             None => match survey.talos.evidence {
-                Some((place, true)) => (Some(PRISM), place, "nodes of Talos, which answer on `7445`", Severity::Warning),
+                Some((place, true)) => {
+                    (Some(PRISM), place, "nodes of Talos, which answer on `7445`", Severity::Warning)
+                }
                 _ => return,
             },
         };
         let message = match wanted {
-            Some(wanted) => format!("Cilium asks for the API server at `{host}:{port}`, and nodes answer for it on `{wanted}`"),
+            Some(wanted) => {
+                format!("Cilium asks for the API server at `{host}:{port}`, and nodes answer for it on `{wanted}`")
+            }
             None => format!("Cilium asks for the API server at `{host}:{port}`, and nothing answers there"),
         };
         let finding = Diagnostic::new(code!("endpoints-disagree"), message)
@@ -137,7 +147,10 @@ impl Report<'_, '_> {
         let meant = if is_address(host) {
             let mut besides = self.hosts.clone();
             besides.insert(at);
-            known.iter().find(|(other, _)| is_address(other)).filter(|_| !is_written_elsewhere(self.survey, host, &besides))
+            known
+                .iter()
+                .find(|(other, _)| is_address(other))
+                .filter(|_| !is_written_elsewhere(self.survey, host, &besides))
         } else {
             let names = known.iter().map(|(other, _)| other.as_str()).filter(|other| !is_address(other));
             nearest(host, names).and_then(|near| known.iter().find(|(other, _)| other == near))
@@ -204,7 +217,11 @@ impl Report<'_, '_> {
                 code!("endpoints-disagree"),
                 format!("the shared address of the control planes is `{ip}` here, and `{}` for Talos", vip.is),
             );
-            let finding = finding.at(place, "").at(vip.place, "Talos has this").help(format!("write `{}`", vip.is)).about(ip.to_string());
+            let finding = finding
+                .at(place, "")
+                .at(vip.place, "Talos has this")
+                .help(format!("write `{}`", vip.is))
+                .about(ip.to_string());
             self.add(place, finding);
         }
     }
@@ -236,7 +253,8 @@ mod tests {
         reports(&[("talos/a.yaml", talos), ("bootstrap/cilium.yaml", &values)])
     }
 
-    const TALOS: &str = "machine:\n  type: controlplane\ncluster:\n  controlPlane:\n    endpoint: https://10.2.3.1:6443\n";
+    const TALOS: &str =
+        "machine:\n  type: controlplane\ncluster:\n  controlPlane:\n    endpoint: https://10.2.3.1:6443\n";
     const NONE: [&str; 0] = [];
 
     #[test]
@@ -255,11 +273,18 @@ mod tests {
 
     #[test]
     fn without_a_word_about_it_the_default_is_a_warning() {
-        let default = ["warning: Cilium asks for the API server at `localhost:6444`, and nodes answer for it on `7445`"];
+        let default =
+            ["warning: Cilium asks for the API server at `localhost:6444`, and nodes answer for it on `7445`"];
         assert_eq!(of(TALOS, "localhost", 6444), default);
         assert_eq!(of(TALOS, "localhost", 7445), NONE);
         // Nothing shows that the machines run Talos.
-        assert_eq!(reports(&[("cilium.yaml", "hubble: {}\nkubeProxyReplacement: true\nk8sServiceHost: localhost\nk8sServicePort: 6444\n")]), NONE);
+        assert_eq!(
+            reports(&[(
+                "cilium.yaml",
+                "hubble: {}\nkubeProxyReplacement: true\nk8sServiceHost: localhost\nk8sServicePort: 6444\n"
+            )]),
+            NONE
+        );
     }
 
     #[test]
@@ -271,7 +296,8 @@ mod tests {
         let port = ["warning: Cilium asks for the API server at port `443` of `10.2.3.1`, and it answers at `6443`"];
         assert_eq!(of(TALOS, "10.2.3.1", 443), port);
         let named = TALOS.replace("10.2.3.1", "api.lab.example.org");
-        let slip = ["warning: Cilium asks for the API server at `api.lab.exmaple.org`, and it is at `api.lab.example.org`"];
+        let slip =
+            ["warning: Cilium asks for the API server at `api.lab.exmaple.org`, and it is at `api.lab.example.org`"];
         assert_eq!(of(&named, "api.lab.exmaple.org", 6443), slip);
         assert_eq!(of(&named, "kube.example.net", 6443), NONE);
         assert_eq!(of(&named, "10.2.3.2", 6443), NONE);
@@ -279,7 +305,9 @@ mod tests {
 
     #[test]
     fn the_endpoint_is_the_shared_address_or_one_that_something_else_knows() {
-        let shared = |vip: &str| TALOS.replace("machine:\n", &format!("machine:\n  network:\n    interfaces:\n      - vip: {{ip: {vip}}}\n"));
+        let shared = |vip: &str| {
+            TALOS.replace("machine:\n", &format!("machine:\n  network:\n    interfaces:\n      - vip: {{ip: {vip}}}\n"))
+        };
         assert_eq!(reports(&[("talos/a.yaml", &shared("10.2.3.1"))]), NONE);
         let other = shared("10.2.3.9");
         let stray = ["note: machines ask for the API server at `10.2.3.1`, and the control planes share `10.2.3.9`"];
@@ -288,6 +316,9 @@ mod tests {
         let variable = "variable \"cluster_vip\" {\n  default = \"10.0.3.1\"\n}\n";
         let files = [("talos/a.yaml", shared("10.2.3.1")), ("terraform/main.tf", variable.to_owned())];
         let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (*path, text.as_str())).collect();
-        assert_eq!(reports(&files), ["warning: the shared address of the control planes is `10.0.3.1` here, and `10.2.3.1` for Talos"]);
+        assert_eq!(
+            reports(&files),
+            ["warning: the shared address of the control planes is `10.0.3.1` here, and `10.2.3.1` for Talos"]
+        );
     }
 }

@@ -86,9 +86,9 @@ fn candidates(survey: &Survey) -> BTreeMap<&str, String> {
             continue;
         }
         let folder = parent(path);
-        let list = lists.entry(folder).or_insert_with(|| {
-            loaded_list(survey, folder).filter(|list| !half_read.contains(list.as_str()))
-        });
+        let list = lists
+            .entry(folder)
+            .or_insert_with(|| loaded_list(survey, folder).filter(|list| !half_read.contains(list.as_str())));
         let name = path.rsplit('/').next().unwrap_or(path);
         // A hidden file is the input of some tool.
         let is_off =

@@ -132,7 +132,8 @@ mod tests {
     #[test]
     fn other_folders_and_other_repositories_are_other_clusters() {
         assert_eq!(reports(&[("a/main.tf", PLAIN), ("b/main.tf", &PLAIN.replace("home", "work"))]), []);
-        let git = |name: &str| format!("{PLAIN}provider \"flux\" {{\n  git = {{ url = \"ssh://git@gitea/{name}\" }}\n}}\n");
+        let git =
+            |name: &str| format!("{PLAIN}provider \"flux\" {{\n  git = {{ url = \"ssh://git@gitea/{name}\" }}\n}}\n");
         assert_eq!(reports(&[("a/main.tf", &git("one")), ("b/main.tf", &git("two"))]), []);
         assert_eq!(reports(&[("a/main.tf", &git("one")), ("b/main.tf", &git("one"))]).len(), 1);
     }
@@ -156,7 +157,8 @@ mod tests {
     #[test]
     fn a_module_of_two_clusters_is_no_second_bootstrap() {
         let module = "variable \"path\" {}\nresource \"flux_bootstrap_git\" \"this\" {\n  path = var.path\n}\n";
-        let call = |path: &str| format!("module \"flux\" {{\n  source = \"../modules/flux\"\n  path = \"{path}\"\n}}\n");
+        let call =
+            |path: &str| format!("module \"flux\" {{\n  source = \"../modules/flux\"\n  path = \"{path}\"\n}}\n");
         let files = |one: &str, two: &str| {
             reports(&[("a/main.tf", &call(one)), ("b/main.tf", &call(two)), ("modules/flux/main.tf", module)])
         };

@@ -30,7 +30,12 @@ pub fn audit(survey: &Survey, found: &mut Vec<Diagnostic>) {
     let mut told = std::collections::BTreeSet::new();
     for (at, cluster) in survey.clusters.iter().enumerate() {
         let mut routes = Vec::new();
-        for (unit, object) in cluster.units.iter().enumerate().flat_map(|(unit, of)| of.objects().iter().map(move |object| (unit, object))) {
+        for (unit, object) in cluster
+            .units
+            .iter()
+            .enumerate()
+            .flat_map(|(unit, of)| of.objects().iter().map(move |object| (unit, object)))
+        {
             match (object.id.group.as_str(), object.id.kind.as_str()) {
                 ("networking.k8s.io", "Ingress") => ingress(unit, object, &mut routes),
                 ("gateway.networking.k8s.io", "HTTPRoute") => route(unit, object, &mut routes),
@@ -59,7 +64,8 @@ fn ingress(unit: usize, object: &Object, routes: &mut Vec<Route>) {
     if annotations.iter().any(|one| joins.iter().any(|mark| one.key.contains(mark))) {
         return;
     }
-    let old = annotations.iter().find(|one| one.key == "kubernetes.io/ingress.class").and_then(|one| one.value.as_str());
+    let old =
+        annotations.iter().find(|one| one.key == "kubernetes.io/ingress.class").and_then(|one| one.value.as_str());
     let class = object.node.at(["spec", "ingressClassName"]).and_then(Node::as_str).or(old).unwrap_or_default();
     for rule in object.node.at(["spec", "rules"]).map(Node::items).unwrap_or_default() {
         let Some(host) = rule.get("host") else { continue };
@@ -78,19 +84,41 @@ fn route(unit: usize, object: &Object, routes: &mut Vec<Route>) {
 }
 
 /// The hosts of an HTTPRoute's spec at each of its parents.
-fn routed(spec: &Node, home: &str, unit: usize, object: &ObjectId, resolve: &mut impl FnMut(&Node) -> Node, routes: &mut Vec<Route>) {
+fn routed(
+    spec: &Node,
+    home: &str,
+    unit: usize,
+    object: &ObjectId,
+    resolve: &mut impl FnMut(&Node) -> Node,
+    routes: &mut Vec<Route>,
+) {
     let items = |key: &str| spec.get(key).map(Node::items).unwrap_or_default();
     for parent in items("parentRefs") {
-        let text = |key: &str| parent.get(key).map(|node| node.as_str().map_or_else(|| node.to_json().to_string(), str::to_owned));
+        let text = |key: &str| {
+            parent.get(key).map(|node| node.as_str().map_or_else(|| node.to_json().to_string(), str::to_owned))
+        };
         let namespace = text("namespace").unwrap_or_else(|| home.to_owned());
-        let gate = format!("gateway {namespace}/{}/{}/{}", text("name").unwrap_or_default(), text("sectionName").unwrap_or_default(), text("port").unwrap_or_default());
+        let gate = format!(
+            "gateway {namespace}/{}/{}/{}",
+            text("name").unwrap_or_default(),
+            text("sectionName").unwrap_or_default(),
+            text("port").unwrap_or_default()
+        );
         for host in items("hostnames").iter().map(&mut *resolve) {
-            let mut matches: Vec<String> = items("rules").iter().filter_map(|rule| rule.get("matches")).flat_map(Node::items).map(|one| one.to_json().to_string()).collect();
+            let mut matches: Vec<String> = items("rules")
+                .iter()
+                .filter_map(|rule| rule.get("matches"))
+                .flat_map(Node::items)
+                .map(|one| one.to_json().to_string())
+                .collect();
             if items("rules").iter().all(|rule| rule.get("matches").is_none()) {
                 matches.push("/".to_owned());
             }
             for one in matches {
-                let is_all = one.contains("\"value\":\"/\"") && !one.contains("headers") && !one.contains("method") && !one.contains("Exact");
+                let is_all = one.contains("\"value\":\"/\"")
+                    && !one.contains("headers")
+                    && !one.contains("method")
+                    && !one.contains("Exact");
                 add(gate.clone(), &host, if is_all { "/".to_owned() } else { one }, unit, object, routes);
             }
         }
@@ -101,7 +129,11 @@ fn routed(spec: &Node, home: &str, unit: usize, object: &ObjectId, resolve: &mut
 fn of_values(release: &crate::claims::helm::Release, routes: &mut Vec<Route>) {
     let is_on = |node: &Node| node.get("enabled").is_none_or(|flag| flag.kind != Kind::Bool(false));
     let mut resolve = |host: &Node| {
-        let text = host.as_str().unwrap_or_default().replace("{{ .Release.Name }}", &release.name).replace("{{.Release.Name}}", &release.name);
+        let text = host
+            .as_str()
+            .unwrap_or_default()
+            .replace("{{ .Release.Name }}", &release.name)
+            .replace("{{.Release.Name}}", &release.name);
         Node { place: host.place, kind: Kind::String(text) }
     };
     let part = |key: &str| release.values.get(key).map(Node::entries).unwrap_or_default();

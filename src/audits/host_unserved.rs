@@ -38,7 +38,8 @@ pub fn audit(survey: &Survey, found: &mut Vec<Diagnostic>) {
     let mut wrong: BTreeMap<&str, Vec<&Use>> = BTreeMap::new();
     for one in &uses {
         let zone = hosts::zone(&one.host).unwrap_or_default();
-        let is_ours = by_zone.get(zone).is_some_and(|known| known.len() > 1 && !known.contains(format!("*.{zone}").as_str()));
+        let is_ours =
+            by_zone.get(zone).is_some_and(|known| known.len() > 1 && !known.contains(format!("*.{zone}").as_str()));
         if is_ours && !is_served(&one.host) {
             wrong.entry(&one.host).or_default().push(one);
         }
@@ -80,10 +81,13 @@ fn meant<'s>(host: &str, uses: &[&Use], served: &'s [Served]) -> Option<&'s Serv
     let label = host.split('.').next().unwrap_or_default();
     let zone = hosts::zone(host);
     let same_zone = || {
-        served.iter().filter(|one| matches!(one.by, By::Route | By::Values) && hosts::zone(&one.host) == zone && !one.host.starts_with('*'))
+        served.iter().filter(|one| {
+            matches!(one.by, By::Route | By::Values) && hosts::zone(&one.host) == zone && !one.host.starts_with('*')
+        })
     };
     let named = |one: &&Served| {
-        one.names.contains(label) || uses.iter().filter_map(|one| one.program.as_ref()).any(|program| one.names.contains(program))
+        one.names.contains(label)
+            || uses.iter().filter_map(|one| one.program.as_ref()).any(|program| one.names.contains(program))
     };
     let near = |one: &&Served| {
         let other = one.host.split('.').next().unwrap_or_default();
@@ -94,7 +98,8 @@ fn meant<'s>(host: &str, uses: &[&Use], served: &'s [Served]) -> Option<&'s Serv
 
 fn finding(host: &str, uses: &[&Use], meant: &Served) -> Diagnostic {
     let severity = uses.iter().map(|one| one.severity).min().expect("somebody uses it");
-    let mut finding = Diagnostic::new(code!("host-unserved"), format!("nobody serves the host `{host}`")).severity(severity);
+    let mut finding =
+        Diagnostic::new(code!("host-unserved"), format!("nobody serves the host `{host}`")).severity(severity);
     for one in uses {
         finding = finding.at(one.place, one.text.clone());
     }

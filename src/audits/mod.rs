@@ -5,6 +5,7 @@
 use crate::{
     diagnostic::Diagnostic,
     flux::{Cluster, Object, Outcome, Unit},
+    parallel,
     survey::Survey,
 };
 
@@ -25,6 +26,7 @@ audits! {
     addresses,
     api_versions,
     certificate_twice,
+    chart_values,
     charts,
     cni_from_flux,
     committed_secrets,
@@ -50,6 +52,16 @@ audits! {
 }
 
 pub use ownership::owner;
+
+/// What all of them find, in the order of the list. They run side by side.
+pub fn run(survey: &Survey) -> Vec<Diagnostic> {
+    let results = parallel::each(AUDITS, |audit| {
+        let mut found = Vec::new();
+        audit(survey, &mut found);
+        found
+    });
+    results.into_iter().flatten().collect()
+}
 
 /// Every object of every cluster, with its cluster's index and its unit.
 fn objects(survey: &Survey) -> impl Iterator<Item = (usize, &Unit, &Object)> {

@@ -27,7 +27,8 @@ const SHOWN: usize = 4;
 /// Domains that are no cluster's own: those of services that several clusters share.
 const SHARED: &[&str] = &["clusterset.local"];
 /// What may stand before the word for a network in the name of a variable.
-const OWNERS: &[&str] = &["", "cluster", "k8s", "kubernetes", "kube", "network", "networkk8s", "clusternetwork", "k8scluster", "talos"];
+const OWNERS: &[&str] =
+    &["", "cluster", "k8s", "kubernetes", "kube", "network", "networkk8s", "clusternetwork", "k8scluster", "talos"];
 
 /// Reports what differs.
 pub fn audit(survey: &Survey, found: &mut Vec<Diagnostic>) {
@@ -98,7 +99,9 @@ impl Report<'_, '_> {
 
     /// The network that Cilium routes without translation leaves out pods.
     fn native(&mut self, (native, at): (IpNet, Place), pods: &[IpNet], (place, label): (Place, &str)) {
-        let Some(outside) = pods.iter().find(|net| is_v4(net) == is_v4(&native) && !native.contains(*net)) else { return };
+        let Some(outside) = pods.iter().find(|net| is_v4(net) == is_v4(&native) && !native.contains(*net)) else {
+            return;
+        };
         self.add(
             at,
             Diagnostic::new(
@@ -117,10 +120,12 @@ impl Report<'_, '_> {
     fn pool(&mut self, who: &str, pool: &[IpNet], at: Place, pods: &Fact<Vec<IpNet>>) {
         let overlaps = |left: &IpNet, right: &IpNet| left.contains(right) || right.contains(left);
         let of_kind = |net: &&IpNet| pods.is.iter().any(|own| is_v4(own) == is_v4(net));
-        let Some(outside) = pool.iter().filter(of_kind).find(|net| !pods.is.iter().any(|own| overlaps(own, net))) else {
+        let Some(outside) = pool.iter().filter(of_kind).find(|net| !pods.is.iter().any(|own| overlaps(own, net)))
+        else {
             return;
         };
-        let own: Vec<String> = pods.is.iter().filter(|own| is_v4(own) == is_v4(outside)).map(|own| format!("`{own}`")).collect();
+        let own: Vec<String> =
+            pods.is.iter().filter(|own| is_v4(own) == is_v4(outside)).map(|own| format!("`{own}`")).collect();
         let own = own.join(", ");
         self.add(
             at,
@@ -136,28 +141,32 @@ impl Report<'_, '_> {
     /// flannel stops at a node whose range is outside of its network.
     fn flannel(&mut self, foundation: &Foundation, given: &Given) {
         let Some(pods) = &foundation.pods else { return };
-        let Some((net, at)) = given.values.get("podCidr").and_then(|node| Some((network(node)?, node.place))) else { return };
+        let Some((net, at)) = given.values.get("podCidr").and_then(|node| Some((network(node)?, node.place))) else {
+            return;
+        };
         let Some(outside) = pods.is.iter().find(|own| is_v4(own) == is_v4(&net) && !net.contains(*own)) else { return };
         self.add(
             at,
-            Diagnostic::new(code!("networks-disagree"), format!("flannel's network is `{net}`, and pods get addresses of `{outside}`"))
-                .severity(if pods.is_default { Severity::Warning } else { Severity::Error })
-                .at(at, "")
-                .at(pods.place, by_talos("pods", pods))
-                .note("flannel stops where a node's range is not in its network, and no pod of the node starts")
-                .help(format!("write `{outside}`"))
-                .about(net.to_string()),
+            Diagnostic::new(
+                code!("networks-disagree"),
+                format!("flannel's network is `{net}`, and pods get addresses of `{outside}`"),
+            )
+            .severity(if pods.is_default { Severity::Warning } else { Severity::Error })
+            .at(at, "")
+            .at(pods.place, by_talos("pods", pods))
+            .note("flannel stops where a node's range is not in its network, and no pod of the node starts")
+            .help(format!("write `{outside}`"))
+            .about(net.to_string()),
         );
     }
 
     /// The pools that an Installation of the tigera operator makes.
     fn calico(&mut self, foundation: &Foundation, installation: Option<&Node>) {
-        let pools = installation.and_then(|node| node.at(["calicoNetwork", "ipPools"])).map(Node::items).unwrap_or_default();
+        let pools =
+            installation.and_then(|node| node.at(["calicoNetwork", "ipPools"])).map(Node::items).unwrap_or_default();
         let (Some(pods), true) = (&foundation.pods, !pools.is_empty()) else { return };
-        let nets: Option<Vec<(IpNet, Place)>> = pools
-            .iter()
-            .map(|pool| pool.get("cidr").and_then(|node| Some((network(node)?, node.place))))
-            .collect();
+        let nets: Option<Vec<(IpNet, Place)>> =
+            pools.iter().map(|pool| pool.get("cidr").and_then(|node| Some((network(node)?, node.place)))).collect();
         for (net, place) in nets.unwrap_or_default() {
             self.pool("Calico", &[net], place, pods);
         }
@@ -171,14 +180,21 @@ impl Report<'_, '_> {
         let address = given.values.at(["service", "clusterIP"]);
         if let Some((ip, at)) = address.and_then(|node| Some((node.as_str()?.parse::<IpAddr>().ok()?, node.place))) {
             self.service(foundation, ip, at, "CoreDNS");
-            if let Some(dns) = foundation.dns.as_ref().filter(|dns| self.survey.talos.core_dns_is_off && !dns.is.contains(&ip)) {
+            if let Some(dns) =
+                foundation.dns.as_ref().filter(|dns| self.survey.talos.core_dns_is_off && !dns.is.contains(&ip))
+            {
                 let asked: Vec<String> = dns.is.iter().map(|ip| format!("`{ip}`")).collect();
                 let finding = Diagnostic::new(
                     code!("networks-disagree"),
                     format!("CoreDNS answers at `{ip}`, and pods ask {}", asked.join(", ")),
                 );
-                let is_written = self.survey.talos.said.iter().any(|it| it.place == dns.place && it.topic == Topic::Dns);
-                let label = if is_written { "kubelets tell pods this" } else { "kubelets tell pods the tenth address of the services' network" };
+                let is_written =
+                    self.survey.talos.said.iter().any(|it| it.place == dns.place && it.topic == Topic::Dns);
+                let label = if is_written {
+                    "kubelets tell pods this"
+                } else {
+                    "kubelets tell pods the tenth address of the services' network"
+                };
                 let finding = finding
                     .at(at, "")
                     .at(dns.place, label)
@@ -203,7 +219,9 @@ impl Report<'_, '_> {
             .collect();
         let answers = |node: &&Node| {
             let Some(text) = node.as_str() else { return true };
-            text.trim().is_empty() || text.contains(['$', '{']) || text.split_whitespace().any(|zone| zone.trim_end_matches('.') == domain.is)
+            text.trim().is_empty()
+                || text.contains(['$', '{'])
+                || text.split_whitespace().any(|zone| zone.trim_end_matches('.') == domain.is)
         };
         let Some(first) = parameters.first() else { return };
         if parameters.iter().any(answers) {
@@ -212,19 +230,23 @@ impl Report<'_, '_> {
         let zone = first.as_str().and_then(|text| text.split_whitespace().next()).unwrap_or_default().to_owned();
         self.add(
             first.place,
-            Diagnostic::new(code!("networks-disagree"), format!("CoreDNS answers for `{zone}`, and the cluster's domain is `{}`", domain.is))
-                .at(word_in(self.survey, first.place, &zone), "")
-                .at(domain.place, by_talos("names", domain))
-                .note("pods look for services under the cluster's domain, and nobody answers for it")
-                .help(format!("write `{}`", domain.is))
-                .about(zone),
+            Diagnostic::new(
+                code!("networks-disagree"),
+                format!("CoreDNS answers for `{zone}`, and the cluster's domain is `{}`", domain.is),
+            )
+            .at(word_in(self.survey, first.place, &zone), "")
+            .at(domain.place, by_talos("names", domain))
+            .note("pods look for services under the cluster's domain, and nobody answers for it")
+            .help(format!("write `{}`", domain.is))
+            .about(zone),
         );
     }
 
     /// An address that a service asks for, in a network that services have no addresses of.
     fn service(&mut self, foundation: &Foundation, ip: IpAddr, at: Place, who: &str) {
         let Some(services) = &foundation.services else { return };
-        let own: Vec<String> = services.is.iter().filter(|net| is_v4(net) == ip.is_ipv4()).map(|net| format!("`{net}`")).collect();
+        let own: Vec<String> =
+            services.is.iter().filter(|net| is_v4(net) == ip.is_ipv4()).map(|net| format!("`{net}`")).collect();
         if own.is_empty() || services.is.iter().any(|net| net.contains(&ip)) {
             return;
         }
@@ -273,7 +295,8 @@ impl Report<'_, '_> {
     }
 
     fn domain(&mut self, domain: &Fact<String>, wrong: &str, places: Vec<Place>) {
-        let mut places: Vec<Place> = places.into_iter().map(|place| word_in(self.survey, place, &format!(".svc.{wrong}"))).collect();
+        let mut places: Vec<Place> =
+            places.into_iter().map(|place| word_in(self.survey, place, &format!(".svc.{wrong}"))).collect();
         places.sort();
         places.dedup();
         let more = places.len().saturating_sub(SHOWN);
@@ -326,21 +349,30 @@ impl Report<'_, '_> {
         for ((of, at), text) in named {
             let fact = if of == "pods" { &foundation.pods } else { &foundation.services };
             let Some(fact) = fact.as_ref().filter(|fact| !fact.is_default) else { continue };
-            let Some(nets) = text.split(',').map(|part| part.trim().parse().ok()).collect::<Option<Vec<IpNet>>>() else { continue };
-            let Some(wrong) = nets.iter().find(|net| fact.is.iter().any(|own| is_v4(own) == is_v4(net)) && !fact.is.contains(*net)) else {
+            let Some(nets) = text.split(',').map(|part| part.trim().parse().ok()).collect::<Option<Vec<IpNet>>>()
+            else {
+                continue;
+            };
+            let Some(wrong) =
+                nets.iter().find(|net| fact.is.iter().any(|own| is_v4(own) == is_v4(net)) && !fact.is.contains(*net))
+            else {
                 continue;
             };
             let overlaps = fact.is.iter().any(|own| own.contains(wrong) || wrong.contains(own));
-            let own: Vec<String> = fact.is.iter().filter(|own| is_v4(own) == is_v4(wrong)).map(|own| format!("`{own}`")).collect();
+            let own: Vec<String> =
+                fact.is.iter().filter(|own| is_v4(own) == is_v4(wrong)).map(|own| format!("`{own}`")).collect();
             let own = own.join(", ");
             self.add(
                 at,
-                Diagnostic::new(code!("networks-disagree"), format!("the network of {of} is `{wrong}` here, and {own} for Talos"))
-                    .severity(if overlaps { Severity::Note } else { Severity::Warning })
-                    .at(word_in(survey, at, &wrong.to_string()), "")
-                    .at(fact.place, by_talos(of, fact))
-                    .help(format!("write {own}"))
-                    .about(wrong.to_string()),
+                Diagnostic::new(
+                    code!("networks-disagree"),
+                    format!("the network of {of} is `{wrong}` here, and {own} for Talos"),
+                )
+                .severity(if overlaps { Severity::Note } else { Severity::Warning })
+                .at(word_in(survey, at, &wrong.to_string()), "")
+                .at(fact.place, by_talos(of, fact))
+                .help(format!("write {own}"))
+                .about(wrong.to_string()),
             );
         }
     }
@@ -348,13 +380,19 @@ impl Report<'_, '_> {
 
 /// What a label says at the place of a fact.
 fn by_talos<T>(of: &str, fact: &Fact<T>) -> String {
-    if fact.is_default { format!("Talos' default holds for {of}: nothing here says another") } else { format!("Talos has this for {of}") }
+    if fact.is_default {
+        format!("Talos' default holds for {of}: nothing here says another")
+    } else {
+        format!("Talos has this for {of}")
+    }
 }
 
 /// Whose network a variable is called after.
 fn network_of_name(name: &str) -> Option<&'static str> {
     let name = plain(name);
-    let rest = ["cidrs", "cidr", "subnets", "subnet", "networks", "network"].iter().find_map(|word| name.strip_suffix(word))?;
+    let rest = ["cidrs", "cidr", "subnets", "subnet", "networks", "network"]
+        .iter()
+        .find_map(|word| name.strip_suffix(word))?;
     [("pods", "pods"), ("pod", "pods"), ("services", "services"), ("service", "services"), ("svc", "services")]
         .iter()
         .find_map(|(word, of)| rest.strip_suffix(word).filter(|owner| OWNERS.contains(owner)).map(|_| *of))
@@ -401,7 +439,8 @@ fn domain_behind(before: &str, behind: &str) -> Option<String> {
     let is_part = |letter: char| letter.is_ascii_alphanumeric() || letter == '-' || letter == '.';
     let owner = before.rsplit(|letter| !is_part(letter)).next()?;
     // A pattern or a template of a name is no name.
-    let is_name = owner.split('.').filter(|label| !label.is_empty()).count() >= 2 && !before[..before.len() - owner.len()].ends_with(['}', '*', '\\', ')', '%']);
+    let is_name = owner.split('.').filter(|label| !label.is_empty()).count() >= 2
+        && !before[..before.len() - owner.len()].ends_with(['}', '*', '\\', ')', '%']);
     let end = behind.find(|letter| !is_part(letter)).unwrap_or(behind.len());
     let domain = behind[..end].trim_end_matches('.').to_ascii_lowercase();
     let is_whole = !behind[end..].starts_with(['$', '{', '\\', '*', '_', '%', '(', '[']);
@@ -456,13 +495,23 @@ mod tests {
 
     #[test]
     fn a_pool_of_another_network_is_one_finding() {
-        let pool = |net: &str| of("cilium", &format!("{{ipam: {{operator: {{clusterPoolIPv4PodCIDRList: [{net}]}}}}}}"));
-        assert_eq!(pool("10.42.0.0/16"), ["warning: Cilium gives pods addresses of `10.42.0.0/16`, and Talos of `10.30.0.0/16`"]);
+        let pool =
+            |net: &str| of("cilium", &format!("{{ipam: {{operator: {{clusterPoolIPv4PodCIDRList: [{net}]}}}}}}"));
+        assert_eq!(
+            pool("10.42.0.0/16"),
+            ["warning: Cilium gives pods addresses of `10.42.0.0/16`, and Talos of `10.30.0.0/16`"]
+        );
         assert_eq!(pool("10.30.0.0/17"), NONE);
         // Nodes' own ranges are used, not the pool.
-        assert_eq!(of("cilium", "{ipam: {mode: kubernetes, operator: {clusterPoolIPv4PodCIDRList: [10.42.0.0/16]}}}"), NONE);
+        assert_eq!(
+            of("cilium", "{ipam: {mode: kubernetes, operator: {clusterPoolIPv4PodCIDRList: [10.42.0.0/16]}}}"),
+            NONE
+        );
         let calico = "{installation: {calicoNetwork: {ipPools: [{cidr: 10.42.0.0/16}]}}}";
-        assert_eq!(of("tigera-operator", calico), ["warning: Calico gives pods addresses of `10.42.0.0/16`, and Talos of `10.30.0.0/16`"]);
+        assert_eq!(
+            of("tigera-operator", calico),
+            ["warning: Calico gives pods addresses of `10.42.0.0/16`, and Talos of `10.30.0.0/16`"]
+        );
         assert_eq!(of("flannel", "{podCidr: 10.30.0.0/16}"), NONE);
         let flannel = of("flannel", "{podCidr: 10.42.0.0/16}");
         assert_eq!(flannel, ["error: flannel's network is `10.42.0.0/16`, and pods get addresses of `10.30.0.0/16`"]);
@@ -474,20 +523,44 @@ mod tests {
         assert_eq!(dns("10.31.0.10"), NONE);
         assert_eq!(dns("10.31.0.11"), ["warning: CoreDNS answers at `10.31.0.11`, and pods ask `10.31.0.10`"]);
         let refused = "error: CoreDNS asks for the address `10.96.0.10`, and services have those of `10.31.0.0/16`";
-        assert_eq!(dns("10.96.0.10"), [refused, "warning: CoreDNS answers at `10.96.0.10`, and pods ask `10.31.0.10`"][..1]);
-        let zone = |zone: &str| of("coredns", &format!("{{servers: [{{plugins: [{{name: kubernetes, parameters: {zone} in-addr.arpa}}]}}]}}"));
+        assert_eq!(
+            dns("10.96.0.10"),
+            [refused, "warning: CoreDNS answers at `10.96.0.10`, and pods ask `10.31.0.10`"][..1]
+        );
+        let zone = |zone: &str| {
+            of(
+                "coredns",
+                &format!("{{servers: [{{plugins: [{{name: kubernetes, parameters: {zone} in-addr.arpa}}]}}]}}"),
+            )
+        };
         assert_eq!(zone("home.lan"), NONE);
-        assert_eq!(zone("cluster.local"), ["warning: CoreDNS answers for `cluster.local`, and the cluster's domain is `home.lan`"]);
+        assert_eq!(
+            zone("cluster.local"),
+            ["warning: CoreDNS answers for `cluster.local`, and the cluster's domain is `home.lan`"]
+        );
     }
 
     #[test]
     fn names_of_services_end_in_the_domain_of_the_cluster() {
         let name = |name: &str| {
-            let map = format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: a, namespace: web}}\ndata:\n  url: http://{name}:80/a\n");
+            let map = format!(
+                "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: a, namespace: web}}\ndata:\n  url: http://{name}:80/a\n"
+            );
             reports(&[("talos/a.yaml", TALOS), ("net/map.yaml", &map)])
         };
-        assert_eq!(name("web.web.svc.cluster.local"), ["warning: names end in `svc.cluster.local`, and the cluster's domain is `home.lan`"]);
-        for fine in ["web.web.svc.home.lan", "web.web.svc.home.lan.", "web.web.svc", "web.web.svc.home", "svc.cluster.local", "a.b.svc.clusterset.local", "a.b.svc.${DOMAIN}"] {
+        assert_eq!(
+            name("web.web.svc.cluster.local"),
+            ["warning: names end in `svc.cluster.local`, and the cluster's domain is `home.lan`"]
+        );
+        for fine in [
+            "web.web.svc.home.lan",
+            "web.web.svc.home.lan.",
+            "web.web.svc",
+            "web.web.svc.home",
+            "svc.cluster.local",
+            "a.b.svc.clusterset.local",
+            "a.b.svc.${DOMAIN}",
+        ] {
             assert_eq!(name(fine), NONE, "{fine}");
         }
     }
@@ -495,25 +568,41 @@ mod tests {
     #[test]
     fn variables_called_after_a_network_hold_it() {
         let map = |key: &str, net: &str| {
-            let map = format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: a, namespace: web}}\ndata:\n  {key}: {net}\n");
+            let map = format!(
+                "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: a, namespace: web}}\ndata:\n  {key}: {net}\n"
+            );
             reports(&[("talos/a.yaml", TALOS), ("net/map.yaml", &map)])
         };
-        assert_eq!(map("CLUSTER_POD_CIDR", "10.42.0.0/16"), ["warning: the network of pods is `10.42.0.0/16` here, and `10.30.0.0/16` for Talos"]);
-        assert_eq!(map("SERVICE_CIDR", "10.31.0.0/17"), ["note: the network of services is `10.31.0.0/17` here, and `10.31.0.0/16` for Talos"]);
+        assert_eq!(
+            map("CLUSTER_POD_CIDR", "10.42.0.0/16"),
+            ["warning: the network of pods is `10.42.0.0/16` here, and `10.30.0.0/16` for Talos"]
+        );
+        assert_eq!(
+            map("SERVICE_CIDR", "10.31.0.0/17"),
+            ["note: the network of services is `10.31.0.0/17` here, and `10.31.0.0/16` for Talos"]
+        );
         assert_eq!(map("POD_CIDR", "10.30.0.0/16"), NONE);
         assert_eq!(map("STORAGE_SERVICE_CIDR", "10.42.0.0/16"), NONE);
         let terraform = "variable \"pod_subnet\" {\n  default = \"10.42.0.0/16\"\n}\n";
         let files = [("talos/a.yaml", TALOS), ("terraform/main.tf", terraform)];
-        assert_eq!(reports(&files), ["warning: the network of pods is `10.42.0.0/16` here, and `10.30.0.0/16` for Talos"]);
+        assert_eq!(
+            reports(&files),
+            ["warning: the network of pods is `10.42.0.0/16` here, and `10.30.0.0/16` for Talos"]
+        );
     }
 
     #[test]
     fn a_service_asks_for_an_address_of_the_services() {
         let service = |ip: &str| {
-            let text = format!("apiVersion: v1\nkind: Service\nmetadata: {{name: a, namespace: web}}\nspec: {{clusterIP: {ip}}}\n");
+            let text = format!(
+                "apiVersion: v1\nkind: Service\nmetadata: {{name: a, namespace: web}}\nspec: {{clusterIP: {ip}}}\n"
+            );
             reports(&[("talos/a.yaml", TALOS), ("net/service.yaml", &text)])
         };
-        assert_eq!(service("10.96.0.1"), ["error: Service `a` asks for the address `10.96.0.1`, and services have those of `10.31.0.0/16`"]);
+        assert_eq!(
+            service("10.96.0.1"),
+            ["error: Service `a` asks for the address `10.96.0.1`, and services have those of `10.31.0.0/16`"]
+        );
         assert_eq!(service("10.31.0.1"), NONE);
         assert_eq!(service("None"), NONE);
     }

@@ -5,10 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     code,
     diagnostic::{Diagnostic, Severity, nearest},
-    flux::{Cluster, Dependency, Unit, UnitName},
+    flux::{Cluster, Dependency, Outcome, Unit, UnitName},
+    kustomize::Stop,
     startup::{Deadlock, Edge, Graph, Reason, Strength, knots},
     survey::Survey,
 };
+
+/// At most so many units that need one are shown with their lines; the others are named.
+const SHOWN: usize = 12;
 
 /// Checks every cluster's `dependsOn` against what its objects need.
 pub fn audit(survey: &Survey, found: &mut Vec<Diagnostic>) {
@@ -96,7 +100,12 @@ fn cycles(cluster: &Cluster, graph: &Graph, found: &mut Vec<Diagnostic>) {
             let place = edge.written.expect("a circle is of written edges");
             finding = finding.at(place, format!("`{}` waits for `{to}`{why}", cluster.units[edge.from].name));
         }
-        found.push(finding.note("none of them is ever applied").help("take out the edge that is needed least").about(cluster.units[start].name.to_string()));
+        found.push(
+            finding
+                .note("none of them is ever applied")
+                .help("take out the edge that is needed least")
+                .about(cluster.units[start].name.to_string()),
+        );
     }
 }
 
@@ -168,7 +177,10 @@ fn unready(cluster: &Cluster, found: &mut Vec<Diagnostic>) {
                 format!("`{}` is waited for, but does not say when it is ready", unit.name),
             )
             .at(unit.place, "")
-            .at(first.place, if count == 1 { "waits for it".to_owned() } else { format!("waits for it, one of {count}") })
+            .at(
+                first.place,
+                if count == 1 { "waits for it".to_owned() } else { format!("waits for it, one of {count}") },
+            )
             .note("without `wait` or `healthChecks` a unit counts as ready as soon as it is applied")
             .help("add `wait: true` to its spec")
             .about(unit.name.to_string()),
@@ -181,7 +193,14 @@ fn becomes_ready_later(unit: &Unit) -> bool {
     unit.objects().iter().any(|object| {
         matches!(
             object.id.kind.as_str(),
-            "HelmRelease" | "Deployment" | "StatefulSet" | "DaemonSet" | "Job" | "Kustomization" | "ClusterIssuer" | "Issuer"
+            "HelmRelease"
+                | "Deployment"
+                | "StatefulSet"
+                | "DaemonSet"
+                | "Job"
+                | "Kustomization"
+                | "ClusterIssuer"
+                | "Issuer"
         )
     })
 }
@@ -201,14 +220,20 @@ fn deadlocks(survey: &Survey, at: usize, found: &mut Vec<Diagnostic>) {
         let unit = &cluster.units[unit];
         let mut finding = Diagnostic::new(
             code!("crd-same-unit"),
-            format!("unit `{}` holds {} and the Helm release that brings its kind", unit.name, article(&reasons[0].text)),
+            format!(
+                "unit `{}` holds {} and the Helm release that brings its kind",
+                unit.name,
+                article(&reasons[0].text)
+            ),
         );
         for reason in &reasons {
             finding = finding.at(reason.place, "");
         }
         found.push(
             finding
-                .note("Flux tries a whole unit before it applies any of it: from nothing, the release is never installed")
+                .note(
+                    "Flux tries a whole unit before it applies any of it: from nothing, the release is never installed",
+                )
                 .help("move it to a unit of its own that waits for this one")
                 .about(format!("{} {capability}", unit.name)),
         );
@@ -241,17 +266,22 @@ fn article(text: &str) -> String {
 fn missing(survey: &Survey, at: usize, found: &mut Vec<Diagnostic>) {
     let cluster = &survey.clusters[at];
     let graph = &survey.graphs[at];
+    let unseen = unseen(cluster);
     // Of few units it is asked.
     let mut before: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
     let mut by_target: BTreeMap<usize, Vec<(&Edge, &Reason)>> = BTreeMap::new();
     for edge in graph.edges.iter().filter(|edge| edge.written.is_none()) {
         let Some(reason) = edge.known().next().filter(|reason| reason.strength < Strength::Soft) else { continue };
+        if group_of(&reason.text).is_some_and(|group| may_define(&unseen, group)) {
+            continue;
+        }
         if before.entry(edge.from).or_insert_with(|| written_before(cluster, edge.from)).contains(&edge.to) {
             continue;
         }
         by_target.entry(edge.to).or_default().push((edge, reason));
     }
-    for (to, needs) in by_target {
+    for (to, mut needs) in by_target {
+        needs.sort_by_key(|(_, reason)| reason.strength);
         let target = &cluster.units[to];
         let message = match needs.as_slice() {
             [(edge, _)] => {
@@ -261,8 +291,14 @@ fn missing(survey: &Survey, at: usize, found: &mut Vec<Diagnostic>) {
         };
         let is_hard = needs.iter().any(|(_, reason)| reason.strength == Strength::Hard);
         let mut finding = Diagnostic::new(code!("order-missing"), message);
-        for (edge, reason) in &needs {
+        let (shown, more) = needs.split_at(needs.len().min(SHOWN));
+        for (edge, reason) in shown {
             finding = finding.at(reason.place, format!("`{}`: {}", cluster.units[edge.from].name, reason.text));
+        }
+        if !more.is_empty() {
+            let names: Vec<String> =
+                more.iter().map(|(edge, _)| format!("`{}`", cluster.units[edge.from].name)).collect();
+            finding = finding.note(format!("and likewise {}", names.join(", ")));
         }
         let note = if is_hard {
             "from nothing, what needs it fails until it is there, and Flux tries again only after `retryInterval`"
@@ -278,6 +314,42 @@ fn missing(survey: &Survey, at: usize, found: &mut Vec<Diagnostic>) {
                 .about(target.name.to_string()),
         );
     }
+}
+
+/// Words about the units whose objects are not known here: what they are called, where they come from, why they were refused.
+fn unseen(cluster: &Cluster) -> BTreeSet<String> {
+    let mut texts = Vec::new();
+    for unit in &cluster.units {
+        match &unit.outcome {
+            Outcome::Objects(_) => continue,
+            Outcome::Stopped(Stop::Refused(refusal)) => texts.push(refusal.what.clone()),
+            Outcome::Stopped(_) | Outcome::NoPath | Outcome::Elsewhere => {}
+        }
+        texts.push(unit.name.name.clone());
+        texts.extend(unit.spec.source.as_ref().map(|source| source.name.clone()));
+        texts.extend(unit.spec.path.as_ref().map(|path| path.text.clone()));
+    }
+    texts.iter().flat_map(|text| words(text)).map(str::to_lowercase).collect()
+}
+
+/// Words long enough to tell projects apart.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|letter: char| !letter.is_ascii_alphanumeric()).filter(|word| word.len() > 3)
+}
+
+/// Whether units that are not known may define the kinds of an API group.
+fn may_define(unseen: &BTreeSet<String>, group: &str) -> bool {
+    const GENERAL: &[&str] = &["networking", "storage", "sigs", "toolkit", "cluster"];
+    const CALLED: &[(&str, &str)] = &[("monitoring.coreos.com", "prometheus")];
+    let other = CALLED.iter().find(|(known, _)| *known == group).map(|(_, name)| *name);
+    let own = words(group).filter(|word| !GENERAL.contains(word));
+    own.chain(other).any(|word| unseen.iter().any(|known| known.starts_with(word) || word.starts_with(known.as_str())))
+}
+
+/// The API group that a reason is about.
+fn group_of(reason: &str) -> Option<&str> {
+    let (_, rest) = reason.split_once(" is of the API group `")?;
+    rest.split('`').next()
 }
 
 /// What is written to be before a unit: its ancestors, what they and it wait for, and so on.

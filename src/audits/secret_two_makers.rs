@@ -54,14 +54,17 @@ fn shared(survey: &Survey, cluster: usize) -> BTreeSet<Place> {
         let policy = text(&["spec", "target", "creationPolicy"]).unwrap_or("Owner");
         let annotated = |path: &[&str]| {
             let annotations = node.at(path.iter().copied()).map(Node::entries).unwrap_or_default();
-            annotations.iter().any(|one| one.key.starts_with("sealedsecrets.bitnami.com/") && one.value.as_str() == Some("true"))
+            annotations
+                .iter()
+                .any(|one| one.key.starts_with("sealedsecrets.bitnami.com/") && one.value.as_str() == Some("true"))
         };
         let ssa = text(&["metadata", "annotations", "kustomize.toolkit.fluxcd.io/ssa"]);
         let shares = match object.id.kind.as_str() {
             "ExternalSecret" => policy != "Owner",
             "SealedSecret" => annotated(&["spec", "template", "metadata", "annotations"]),
             "Secret" => {
-                let is_empty = ["data", "stringData"].iter().all(|key| node.get(key).is_none_or(|data| data.entries().is_empty()));
+                let is_empty =
+                    ["data", "stringData"].iter().all(|key| node.get(key).is_none_or(|data| data.entries().is_empty()));
                 is_empty || ssa.is_some() || annotated(&["metadata", "annotations"])
             }
             _ => false,
@@ -82,19 +85,20 @@ fn finding(stored: &Stored, rivals: &[&Maker]) -> Diagnostic {
     for maker in rivals {
         finding = finding.at(maker.place, "");
     }
-    finding
-        .note(consequence(rivals))
-        .help("give one of them another name, or take it out")
-        .about(stored.to_string())
+    finding.note(consequence(rivals)).help("give one of them another name, or take it out").about(stored.to_string())
 }
 
 fn consequence(rivals: &[&Maker]) -> &'static str {
     let has = |kind: &str| rivals.iter().any(|maker| maker.object.as_ref().is_some_and(|object| object.kind == kind));
     match (has("Secret"), has("SealedSecret"), has("ExternalSecret"), has("Certificate")) {
-        (true, true, ..) => "the controller of Sealed Secrets leaves alone a Secret that it has not made: the SealedSecret never becomes ready",
+        (true, true, ..) => {
+            "the controller of Sealed Secrets leaves alone a Secret that it has not made: the SealedSecret never becomes ready"
+        }
         (true, ..) => "Flux and the controller overwrite each other's data, again and again",
         (_, false, true, false) => "the second ExternalSecret fails: the Secret has an owner",
-        (_, false, false, true) => "cert-manager issues a new certificate for each in turn, without end, until the issuer's rate limit stops it",
+        (_, false, false, true) => {
+            "cert-manager issues a new certificate for each in turn, without end, until the issuer's rate limit stops it"
+        }
         _ => "each controller overwrites the data of the other, or fails because the Secret has an owner",
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     knowledge,
     node::{Kind, Node},
     source::Place,
-    startup::needs,
+    startup::needs::{self, Need},
     survey::Survey,
 };
 
@@ -26,22 +26,27 @@ pub fn audit(survey: &Survey, found: &mut Vec<Diagnostic>) {
         if !super::unmade::is_complete(cluster) {
             continue;
         }
-        let mut homes = Homes::of(survey, at);
-        for object in cluster.units.iter().filter(|unit| !unit.spec.suspend).flat_map(Unit::objects) {
-            for need in needs::of(object) {
-                let Some((namespace, name)) = need.capability.strip_prefix("service/").and_then(|name| name.split_once('/')) else {
-                    continue;
-                };
-                let Some(home) = homes.0.get_mut(namespace).filter(|home| !home.may_serve(name)) else { continue };
-                let near = nearest(name, home.services.iter().map(String::as_str)).map(str::to_owned);
-                let entry = wrong.entry((namespace.to_owned(), name.to_owned())).or_insert((BTreeSet::new(), near));
-                entry.0.insert(need.place);
-            }
+        let objects = cluster.units.iter().filter(|unit| !unit.spec.suspend).flat_map(Unit::objects);
+        let needs: Vec<Need> = objects.flat_map(needs::of).filter(|need| need.is_full_name).collect();
+        let named = |need: &Need| {
+            let (namespace, name) = need.capability.strip_prefix("service/")?.split_once('/')?;
+            (!GIVEN.contains(&namespace)).then(|| (namespace.to_owned(), name.to_owned()))
+        };
+        let names: Vec<((String, String), Place)> =
+            needs.iter().filter_map(|need| Some((named(need)?, need.place))).collect();
+        let homes = Homes::of(survey, at, names.iter().map(|((namespace, _), _)| namespace.as_str()).collect());
+        for ((namespace, name), place) in names {
+            let Some(home) = homes.0.get(&namespace).filter(|home| home.is_filled && !home.may_serve(&name)) else {
+                continue;
+            };
+            let near = nearest(&name, home.services.iter().map(String::as_str)).map(str::to_owned);
+            wrong.entry((namespace, name)).or_insert((BTreeSet::new(), near)).0.insert(place);
         }
     }
     for ((namespace, name), (places, near)) in wrong {
         let message = format!("no Service `{name}` is known in the namespace `{namespace}`");
-        let mut finding = Diagnostic::new(code!("service-unserved"), message).about(format!("Service:{namespace}/{name}"));
+        let mut finding =
+            Diagnostic::new(code!("service-unserved"), message).about(format!("Service:{namespace}/{name}"));
         for place in places.iter().take(SHOWN) {
             finding = finding.at(*place, "");
         }
@@ -50,7 +55,9 @@ pub fn audit(survey: &Survey, found: &mut Vec<Diagnostic>) {
         }
         found.push(match near {
             Some(near) => finding.help(format!("did you mean `{near}.{namespace}.svc`?")),
-            None => finding.help(format!("name a Service of `{namespace}`, or say who makes it: `[provides]`, `\"service/{namespace}/{name}\"`")),
+            None => finding.help(format!(
+                "name a Service of `{namespace}`, or say who makes it: `[provides]`, `\"service/{namespace}/{name}\"`"
+            )),
         });
     }
 }
@@ -58,6 +65,8 @@ pub fn audit(survey: &Survey, found: &mut Vec<Diagnostic>) {
 /// What is known of a namespace.
 #[derive(Default)]
 struct Home {
+    /// Whether the cluster puts anything there.
+    is_filled: bool,
     services: BTreeSet<String>,
     /// Words of the names of whatever may make Services there: releases, charts, custom resources.
     words: BTreeSet<String>,
@@ -70,15 +79,18 @@ impl Home {
     }
 }
 
-/// The namespaces that this cluster fills.
+/// Namespaces that are asked about.
 struct Homes(BTreeMap<String, Home>);
 
 impl Homes {
-    fn of(survey: &Survey, cluster: usize) -> Homes {
-        let mut homes: BTreeMap<String, Home> = BTreeMap::new();
+    fn of(survey: &Survey, cluster: usize, asked: BTreeSet<&str>) -> Homes {
+        let mut homes: BTreeMap<String, Home> =
+            asked.into_iter().map(|namespace| (namespace.to_owned(), Home::default())).collect();
         for object in survey.clusters[cluster].units.iter().flat_map(Unit::objects) {
-            let Some(namespace) = &object.id.namespace else { continue };
-            let home = homes.entry(namespace.clone()).or_default();
+            let Some(home) = object.id.namespace.as_ref().and_then(|namespace| homes.get_mut(namespace)) else {
+                continue;
+            };
+            home.is_filled = true;
             if object.id.kind == "Service" {
                 home.services.insert(object.id.name.clone());
             } else if !knowledge::is_built_in_group(&object.id.group) {
@@ -86,24 +98,28 @@ impl Homes {
             }
         }
         for release in survey.releases.iter().filter(|release| release.cluster == cluster) {
-            let home = homes.entry(release.target_namespace.clone()).or_default();
+            let Some(home) = homes.get_mut(&release.target_namespace) else { continue };
+            home.is_filled = true;
             let chart = release.chart.as_ref().map_or("", |chart| chart.name.as_str());
             home.words.extend(words(&release.name).chain(words(chart)).map(str::to_owned));
             overrides(&release.values, &mut home.words);
         }
         for claim in survey.claims.iter().filter(|claim| claim.cluster.is_none_or(|at| at == cluster)) {
-            let Some(home) = claim.object.namespace.as_ref().and_then(|namespace| homes.get_mut(namespace)) else { continue };
+            let Some(home) = claim.object.namespace.as_ref().and_then(|namespace| homes.get_mut(namespace)) else {
+                continue;
+            };
             if claim.object.kind == "Service" || is_release(&claim.object) {
                 home.services.insert(claim.object.name.clone());
                 home.words.extend(words(&claim.object.name).map(str::to_owned));
             }
         }
         for capability in survey.settings.settings.provides.values().flatten() {
-            if let Some((namespace, name)) = capability.strip_prefix("service/").and_then(|name| name.split_once('/')) {
-                homes.entry(namespace.to_owned()).or_default().services.insert(name.to_owned());
+            if let Some((namespace, name)) = capability.strip_prefix("service/").and_then(|name| name.split_once('/'))
+                && let Some(home) = homes.get_mut(namespace)
+            {
+                home.services.insert(name.to_owned());
             }
         }
-        homes.retain(|namespace, _| !GIVEN.contains(&namespace.as_str()));
         Homes(homes)
     }
 }

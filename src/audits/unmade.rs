@@ -234,7 +234,12 @@ fn overrides<'v>(values: &'v Node, key: &str) -> Vec<&'v str> {
     found
 }
 
-fn unmade<'m>(survey: &Survey, stored: &Stored, missing: &Missing<'_>, makers: &impl Fn(usize) -> &'m Makers) -> Diagnostic {
+fn unmade<'m>(
+    survey: &Survey,
+    stored: &Stored,
+    missing: &Missing<'_>,
+    makers: &impl Fn(usize) -> &'m Makers,
+) -> Diagnostic {
     let Stored { kind, namespace, name } = stored;
     let (code, word) = match kind {
         Kind::Secret => (code!("secret-unmade"), "Secret"),
@@ -265,7 +270,13 @@ fn without_key<'m>(
     missing: &Missing<'_>,
     makers: &impl Fn(usize) -> &'m Makers,
 ) -> Diagnostic {
-    let message = format!("the {} `{}/{}` has no key `{key}`{}", stored.kind.name(), stored.namespace, stored.name, within(survey, missing));
+    let message = format!(
+        "the {} `{}/{}` has no key `{key}`{}",
+        stored.kind.name(),
+        stored.namespace,
+        stored.name,
+        within(survey, missing)
+    );
     let finding = Diagnostic::new(code!("key-unmade"), message);
     let mut finding = shown(finding, missing, |one| one.key.as_ref().map_or(one.place, |(_, place)| *place));
     let at = *missing.clusters.first().expect("it is missing somewhere");
@@ -455,6 +466,9 @@ mod tests {
         assert_eq!(of("{data: [{secretKey: token}]}"), [""; 0]);
         assert_eq!(of("{dataFrom: [{extract: {key: a}}]}"), [""; 0]);
         assert_eq!(of("{dataFrom: [{extract: {key: a}}], target: {template: {data: {tokens: x}}}}"), lacks);
-        assert_eq!(of("{dataFrom: [{extract: {key: a}}], target: {template: {mergePolicy: Merge, data: {tokens: x}}}}"), [""; 0]);
+        assert_eq!(
+            of("{dataFrom: [{extract: {key: a}}], target: {template: {mergePolicy: Merge, data: {tokens: x}}}}"),
+            [""; 0]
+        );
     }
 }

@@ -115,9 +115,11 @@ fn installed(survey: &Survey) -> Vec<(String, String, Option<String>, Pin)> {
         }
     }
     for of in &survey.terraform.releases {
-        let Some(pin) = of.version.as_ref().and_then(|version| {
-            Some(Pin { version: Version::read(&version.text)?, place: version.place })
-        }) else {
+        let Some(pin) = of
+            .version
+            .as_ref()
+            .and_then(|version| Some(Pin { version: Version::read(&version.text)?, place: version.place }))
+        else {
             continue;
         };
         let chart = of.chart.as_ref().map(|chart| last(&chart.text));
@@ -201,7 +203,10 @@ fn platform(survey: &Survey, found: &mut Vec<Diagnostic>) {
             by_file.entry(it.pin.place.source).or_default().push(it);
         }
         for old in by_file.values() {
-            let message = format!("the document is about {name} `{}`, the cluster has `{}`", old[0].pin.version, newest.pin.version);
+            let message = format!(
+                "the document is about {name} `{}`, the cluster has `{}`",
+                old[0].pin.version, newest.pin.version
+            );
             let finding = disagreement(message, old, newest, name).severity(Severity::Note);
             found.push(finding.help("name the version that runs, or write it without one"));
         }
@@ -263,7 +268,8 @@ fn in_text(source: SourceId, path: &str, text: &str, is_prose: bool, said: &mut 
 /// The version in a line, and where it starts there.
 fn of_line(line: &str, is_prose: bool) -> Option<(Platform, usize, &str)> {
     let end = |from: usize| {
-        let length = line[from..].bytes().take_while(|byte| byte.is_ascii_alphanumeric() || b".-+".contains(byte)).count();
+        let length =
+            line[from..].bytes().take_while(|byte| byte.is_ascii_alphanumeric() || b".-+".contains(byte)).count();
         from + length
     };
     // `factory.talos.dev/metal-installer/<schematic>:v1.13.0`, `ghcr.io/siderolabs/kubelet:v1.36.0`
@@ -392,16 +398,25 @@ mod tests {
     fn helmfile_installs_the_version_that_flux_keeps() {
         const UNIT: &str = "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata:\n  name: apps\n  namespace: flux-system\nspec:\n  interval: 1h\n  path: ./apps\n  prune: true\n  sourceRef:\n    kind: GitRepository\n    name: flux-system\n";
         let release = |version: &str| {
-            format!("apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata:\n  name: cilium\n  namespace: kube-system\nspec:\n  interval: 1h\n  chart:\n    spec:\n      chart: cilium\n      version: {version}\n      sourceRef:\n        kind: HelmRepository\n        name: cilium\n        namespace: kube-system\n")
+            format!(
+                "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata:\n  name: cilium\n  namespace: kube-system\nspec:\n  interval: 1h\n  chart:\n    spec:\n      chart: cilium\n      version: {version}\n      sourceRef:\n        kind: HelmRepository\n        name: cilium\n        namespace: kube-system\n"
+            )
         };
-        let helmfile = "releases:\n  - name: cilium\n    namespace: kube-system\n    chart: cilium/cilium\n    version: 1.18.2\n";
+        let helmfile =
+            "releases:\n  - name: cilium\n    namespace: kube-system\n    chart: cilium/cilium\n    version: 1.18.2\n";
         for (version, messages) in [
             ("v1.18.2", vec![]),
             ("1.x", vec![]),
-            ("1.18.4", vec!["bootstrap/helmfile.yaml:5 warning: `helm:kube-system/cilium` is installed in version `1.18.2`, and kept in `1.18.4`"]),
+            (
+                "1.18.4",
+                vec![
+                    "bootstrap/helmfile.yaml:5 warning: `helm:kube-system/cilium` is installed in version `1.18.2`, and kept in `1.18.4`",
+                ],
+            ),
         ] {
             let release = release(version);
-            let files = [("cluster.yaml", UNIT), ("apps/cilium.yaml", release.as_str()), ("bootstrap/helmfile.yaml", helmfile)];
+            let files =
+                [("cluster.yaml", UNIT), ("apps/cilium.yaml", release.as_str()), ("bootstrap/helmfile.yaml", helmfile)];
             assert_eq!(reports(&files), messages, "{version}");
         }
     }
@@ -409,12 +424,16 @@ mod tests {
     #[test]
     fn terraform_installs_the_flux_that_lies_there() {
         let terraform = "resource \"flux_bootstrap_git\" \"this\" {\n  path    = \"k8s\"\n  version = \"v2.7.3\"\n}\n";
-        let components = |version: &str| format!("---\n# Flux Version: {version}\napiVersion: v1\nkind: Namespace\nmetadata:\n  name: flux-system\n");
+        let components = |version: &str| {
+            format!("---\n# Flux Version: {version}\napiVersion: v1\nkind: Namespace\nmetadata:\n  name: flux-system\n")
+        };
         let path = "k8s/flux-system/gotk-components.yaml";
         assert_eq!(reports(&[("main.tf", terraform), (path, &components("v2.7.3"))]), NONE);
         assert_eq!(
             reports(&[("main.tf", terraform), (path, &components("v2.5.1"))]),
-            ["main.tf:3 warning: Terraform installs Flux `2.7.3`, and `k8s/flux-system/gotk-components.yaml` is of `2.5.1`"]
+            [
+                "main.tf:3 warning: Terraform installs Flux `2.7.3`, and `k8s/flux-system/gotk-components.yaml` is of `2.5.1`"
+            ]
         );
     }
 }

@@ -12,8 +12,10 @@ pub mod scripts;
 pub mod talos;
 pub mod terraform;
 
-use self::{helm::Release, talos::Talos};
+use self::{argocd::Application, helm::Release, talos::Talos};
+pub(crate) use content::manifests;
 pub use embedded::documents;
+pub(crate) use embedded::placed;
 
 use crate::{claim::ObjectId, flux::Cluster, kubernetes::Schemas, node::Node, repository::Repository, source::Place};
 
@@ -23,11 +25,12 @@ pub fn all(
     clusters: &[Cluster],
     schemas: &Schemas,
     releases: &[Release],
+    applications: &[Application],
     talos: &Talos,
 ) -> Vec<Claim> {
     let mut claims = flux::claims(clusters);
     claims.extend(helm::claims(releases));
-    claims.extend(argocd::claims(repository, clusters, schemas));
+    claims.extend(argocd::claims(repository, schemas, applications));
     claims.extend(talos::claims(talos, repository, clusters, schemas));
     claims.extend(helmfile::claims(repository, clusters));
     claims.extend(scripts::claims(repository, clusters, schemas));

@@ -6,9 +6,7 @@ use super::{
     composed, options,
 };
 use crate::{
-    accept,
-    audits::AUDITS,
-    checks,
+    accept, audits, checks,
     compile::{Options, compile},
     diagnostic::Diagnostic,
     node::Part,
@@ -129,9 +127,7 @@ fn summarise(
 /// Every finding about a repository, in order.
 pub(super) fn judged(survey: &mut Survey) -> Vec<Diagnostic> {
     let mut found = std::mem::take(&mut survey.found);
-    for audit in AUDITS {
-        audit(survey, &mut found);
-    }
+    found.extend(audits::run(survey));
     let found = accept::accept(&survey.repository, &survey.settings, found);
     reports::settle(found, &survey.repository.sources)
 }

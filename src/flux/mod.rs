@@ -3,6 +3,7 @@
 //! Follows kustomize-controller 1.9 (Flux 2.9). Each unit is built with its *effective* spec: as its parent's patches,
 //! substitutions and decryption leave it.
 
+pub mod artifacts;
 pub mod envsubst;
 mod fallback;
 pub mod generate;

@@ -1,9 +1,6 @@
 //! Builds the units of a cluster, from its first Kustomizations down to the last, each with its effective spec.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    thread,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     claim::{ObjectId, group_of},
@@ -11,6 +8,7 @@ use crate::{
     diagnostic::Diagnostic,
     flux::{
         self, Cluster, Dependency, Fallback, Object, Outcome, Source, Spec, Text, Undefined, Unit, UnitName, Variables,
+        artifacts::{self, Artifacts},
         fallback, generate, order,
         roots::{self, Root, is_unit, string},
         sourceignore::Ignored,
@@ -19,6 +17,7 @@ use crate::{
     kubernetes::Schemas,
     kustomize::{self, Refusal, Stop},
     node::{Entry, Kind, Node},
+    parallel,
     repository::Repository,
     source::Place,
 };
@@ -28,12 +27,14 @@ const ROUNDS: usize = 3;
 
 /// Builds a cluster.
 pub fn build(repository: &Repository, schemas: &Schemas, root: &Root, fallback: Option<&Fallback<'_>>) -> Cluster {
+    let here = Here::of(repository, root);
     let mut following = Following {
         repository,
         fallback,
         schemas,
         ignored: Ignored::of(repository, root.ignore.as_deref()),
-        here: Here::of(repository, root),
+        artifacts: Artifacts::written(repository, &|source| here.holds(Some(source))),
+        here,
         artifact: roots::artifact(repository, &roots::written(repository)),
         somewhere: variables::names_anywhere(repository),
         given: Given::default(),
@@ -61,6 +62,8 @@ struct Following<'r> {
     ignored: Ignored,
     here: Here,
     artifact: roots::Artifact,
+    /// What generators make of the repository.
+    artifacts: Artifacts,
     /// What ConfigMaps and Secrets are called anywhere in the repository.
     somewhere: BTreeSet<String>,
     given: Given,
@@ -89,8 +92,8 @@ impl Following<'_> {
             return;
         }
         let spec = spec_of(&object, &name);
-        let folder = self.artifact.folder(self.repository, &object);
-        let is_here = self.here.holds(spec.source.as_ref());
+        let folder = self.folder(&object, spec.source.as_ref());
+        let is_here = self.here.holds(spec.source.as_ref()) || self.artifacts.folder(spec.source.as_ref()).is_some();
         let exists = self.repository.is_folder(&folder);
         let outcome = if !is_here {
             Outcome::Elsewhere
@@ -116,6 +119,17 @@ impl Following<'_> {
             undefined: Vec::new(),
         });
         self.index.insert(name, at);
+    }
+
+    /// The folder that a Kustomization applies.
+    fn folder(&self, object: &Node, source: Option<&Source>) -> String {
+        match self.artifacts.folder(source) {
+            Some(folder) => {
+                let path = string(object, &["spec", "path"]).map(roots::join_securely).unwrap_or_default();
+                artifacts::path_in(folder, &path)
+            }
+            None => self.artifact.folder(self.repository, object),
+        }
     }
 
     /// Takes a unit up for building: at once, or when the sources of its variables are known. One that nobody makes is not waited for.
@@ -169,21 +183,7 @@ impl Following<'_> {
         let one = |(at, variables): &(usize, Option<(Variables, bool)>)| {
             (*at, made(repository, ignored, &units[*at], variables.as_ref(), None))
         };
-        let threads = thread::available_parallelism().map_or(1, usize::from).min(8).min(work.len());
-        let mut results: Vec<(usize, Made)> = if threads < 2 {
-            work.iter().map(one).collect()
-        } else {
-            thread::scope(|scope| {
-                let parts: Vec<_> = (0..threads)
-                    .map(|first| {
-                        let mine = work.iter().skip(first).step_by(threads);
-                        scope.spawn(move || mine.map(one).collect::<Vec<_>>())
-                    })
-                    .collect();
-                parts.into_iter().flat_map(|part| part.join().expect("a build never panics")).collect()
-            })
-        };
-        results.sort_by_key(|(at, _)| *at);
+        let results = parallel::each(&work, one);
         for (at, mut made) in results {
             if let (Some(fallback), Err(Stop::Refused(refusal))) = (self.fallback, &made.result) {
                 let variables =
@@ -210,7 +210,7 @@ impl Following<'_> {
             let itself = made.result.iter().flatten().map(|(object, _)| object).find(|object| is_itself(object));
             let Some(itself) = itself.filter(|itself| itself.to_json() != unit.object.to_json()) else { break };
             let spec = spec_of(itself, &unit.name);
-            if Some(self.artifact.folder(self.repository, itself)) != unit.folder {
+            if Some(self.folder(itself, spec.source.as_ref())) != unit.folder {
                 break;
             }
             let itself = itself.clone();
@@ -233,6 +233,9 @@ impl Following<'_> {
                 return;
             }
         };
+        for (node, _) in &built {
+            self.artifacts.learn(node, &|source| self.here.holds(Some(source)));
+        }
         let mut objects = Vec::with_capacity(built.len());
         for (node, place) in built {
             if let Some(source) = self.given.learn(&node) {
@@ -309,7 +312,7 @@ impl Here {
     }
 }
 
-/// Whether a source is fetched as it is; an ExternalArtifact is put together by a generator.
+/// Whether a source is fetched as it is; an ExternalArtifact is put together by a generator (`artifacts.rs`).
 fn is_fetched(source: &Source) -> bool {
     matches!(source.kind.as_str(), "GitRepository" | "OCIRepository" | "Bucket")
 }

@@ -1,6 +1,6 @@
 //! CustomResourceDefinitions found in a repository, read into the same form as the embedded table.
 
-use std::{collections::BTreeMap, rc::Rc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::schema::{Fields, Others, Schema, Shape};
 use crate::{
@@ -20,7 +20,7 @@ pub(super) struct Custom {
 #[derive(Debug)]
 pub(super) struct Version {
     pub served: bool,
-    pub schema: Rc<Schema>,
+    pub schema: Arc<Schema>,
 }
 
 /// The group and kind a definition brings, and what it says of them.
@@ -41,7 +41,7 @@ fn version(written: &Node) -> Option<(String, Version)> {
         Some(schema) => Schema::read(schema),
         None => open(),
     };
-    Some((name, Version { served, schema: Rc::new(schema) }))
+    Some((name, Version { served, schema: Arc::new(schema) }))
 }
 
 /// A version without a schema says nothing about its fields.

@@ -11,10 +11,9 @@ mod tests;
 mod validate;
 
 use std::{
-    cell::RefCell,
     collections::{BTreeMap, HashMap},
     fmt,
-    rc::Rc,
+    sync::{Arc, PoisonError, RwLock},
 };
 
 use regex::Regex;
@@ -33,7 +32,7 @@ pub struct Schemas {
     /// From the CustomResourceDefinitions of the repository, by group.
     custom: BTreeMap<String, BTreeMap<String, crd::Custom>>,
     /// Patterns compiled so far; `None` where one is no pattern at all.
-    patterns: RefCell<HashMap<String, Option<Regex>>>,
+    patterns: RwLock<HashMap<String, Option<Regex>>>,
 }
 
 /// A Kubernetes version the embedded table does not hold.
@@ -68,18 +67,24 @@ impl Schemas {
     /// The kinds of this Kubernetes version, written `1.32.1`, `v1.32` or the like, and of well-known custom resources.
     pub fn for_version(kubernetes: &str) -> Result<Schemas, UnknownVersion> {
         let table = Table::open();
-        let found = minor(kubernetes).and_then(|minor| Some((minor, table.release(minor)?)));
-        let Some((minor, release)) = found else {
+        let Some(minor) = minor(kubernetes).filter(|minor| table.minors().contains(minor)) else {
             let known = table.minors().map(|minor| format!("1.{minor}")).collect();
             return Err(UnknownVersion { version: kubernetes.to_owned(), known });
         };
-        Ok(Schemas { table, minor, release, custom: BTreeMap::new(), patterns: RefCell::default() })
+        Ok(Schemas::of(table, minor))
     }
 
     /// The kinds of the newest Kubernetes version known here, and of well-known custom resources.
     pub fn newest() -> Schemas {
-        let newest = Table::open().minors().max().expect("the table holds a version");
-        Schemas::for_version(&format!("1.{newest}")).expect("the table has just named it")
+        let table = Table::open();
+        let newest = table.minors().max().expect("the table holds a version");
+        Schemas::of(table, newest)
+    }
+
+    /// The kinds of a minor release that the table holds.
+    fn of(table: Table, minor: u32) -> Schemas {
+        let release = table.release(minor).expect("one of the table's releases");
+        Schemas { table, minor, release, custom: BTreeMap::new(), patterns: RwLock::default() }
     }
 
     /// Adds the kind a CustomResourceDefinition (`apiextensions.k8s.io/v1`) brings; it takes precedence over the embedded one.
@@ -181,7 +186,7 @@ impl Schemas {
     fn kind(&self, api_version: &str, kind: &str) -> Option<Known> {
         if let Some((custom, version)) = self.custom(api_version, kind) {
             let schema = custom.versions.get(version).filter(|version| version.served)?;
-            return Some(Known { schema: Rc::clone(&schema.schema), native: false });
+            return Some(Known { schema: Arc::clone(&schema.schema), native: false });
         }
         let kind = self.table.kind(api_version, kind)?;
         let schema = self.table.definition(kind.definition(self.release)?, self.release)?;
@@ -195,19 +200,19 @@ impl Schemas {
 
     /// Whether a text matches a pattern; yes where the pattern is not one we can read.
     fn matches(&self, pattern: &str, text: &str) -> bool {
-        if let Some(regex) = self.patterns.borrow().get(pattern) {
+        if let Some(regex) = self.patterns.read().unwrap_or_else(PoisonError::into_inner).get(pattern) {
             return regex.as_ref().is_none_or(|regex| regex.is_match(text));
         }
         let regex = Regex::new(pattern).ok();
         let matches = regex.as_ref().is_none_or(|regex| regex.is_match(text));
-        self.patterns.borrow_mut().insert(pattern.to_owned(), regex);
+        self.patterns.write().unwrap_or_else(PoisonError::into_inner).insert(pattern.to_owned(), regex);
         matches
     }
 }
 
 /// A kind that can be validated.
 struct Known {
-    schema: Rc<Schema>,
+    schema: Arc<Schema>,
     /// Kubernetes' own, rather than a custom resource.
     native: bool,
 }

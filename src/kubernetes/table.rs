@@ -3,9 +3,8 @@
 //! `make_table.py` makes it and describes its form. Only the slices a run asks for are inflated.
 
 use std::{
-    cell::RefCell,
     collections::{BTreeMap, HashMap},
-    rc::Rc,
+    sync::{Arc, Mutex, PoisonError, RwLock},
 };
 
 use super::schema::{Schema, Shape};
@@ -51,8 +50,8 @@ pub(super) struct Table {
     /// Where each slice lies in the asset.
     slices: Vec<&'static [u8]>,
     /// The definitions of the slices inflated so far, still as text.
-    texts: RefCell<HashMap<usize, HashMap<String, String>>>,
-    read: RefCell<HashMap<String, Rc<Schema>>>,
+    texts: Mutex<HashMap<usize, HashMap<String, String>>>,
+    read: RwLock<HashMap<String, Arc<Schema>>>,
 }
 
 impl Table {
@@ -67,8 +66,8 @@ impl Table {
             metadata: String::new(),
             kinds: BTreeMap::new(),
             slices: Vec::new(),
-            texts: RefCell::default(),
-            read: RefCell::default(),
+            texts: Mutex::default(),
+            read: RwLock::default(),
         };
         for line in inflate(index).lines() {
             table.record(line, body).expect("make_table.py writes this form, and a test reads it whole");
@@ -130,21 +129,21 @@ impl Table {
     }
 
     /// The definition of this name in a release; names are what schemas refer by.
-    pub(super) fn definition(&self, name: &str, release: u32) -> Option<Rc<Schema>> {
-        if let Some(schema) = self.read.borrow().get(name) {
-            return Some(Rc::clone(schema));
+    pub(super) fn definition(&self, name: &str, release: u32) -> Option<Arc<Schema>> {
+        if let Some(schema) = self.read.read().unwrap_or_else(PoisonError::into_inner).get(name) {
+            return Some(Arc::clone(schema));
         }
         let (slice, local) = name.split_once(':')?;
         let slice: usize = slice.parse().ok()?;
-        let mut texts = self.texts.borrow_mut();
+        let mut texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
         let texts = match texts.entry(slice) {
             std::collections::hash_map::Entry::Occupied(texts) => texts.into_mut(),
             std::collections::hash_map::Entry::Vacant(texts) => {
                 texts.insert(definitions(&inflate(self.slices.get(slice)?), release))
             }
         };
-        let schema = Rc::new(Schema::read::<serde_json::Value>(&serde_json::from_str(texts.get(local)?).ok()?));
-        self.read.borrow_mut().insert(name.to_owned(), Rc::clone(&schema));
+        let schema = Arc::new(Schema::read::<serde_json::Value>(&serde_json::from_str(texts.get(local)?).ok()?));
+        self.read.write().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), Arc::clone(&schema));
         Some(schema)
     }
 }

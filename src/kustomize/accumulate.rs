@@ -119,14 +119,14 @@ impl<'r> Builder<'r> {
         self.origin = (!metadata.is_empty()).then(Origin::default);
         let Accumulator { mut resources, configured, variables, .. } =
             self.target(folder, &kustomization, Accumulator::default())?;
-        generate::add_hashes(&mut resources);
-        references::follow(&mut resources, configured.own().map(|own| &own.name_reference[..]))?;
         let sources = &self.repository.sources;
+        generate::add_hashes(&mut resources, sources)?;
+        references::follow(&mut resources, configured.own().map(|own| &own.name_reference[..]), sources)?;
         variables::resolve(&variables, &mut resources, &configured.get().var_reference, sources)?;
         finish::drop_local(&mut resources, sources)?;
         finish::sort(&mut resources, &kustomization)?;
         let asked: Vec<&str> = metadata.iter().filter_map(Node::as_str).collect();
-        origin::finish(&mut resources, &asked);
+        origin::finish(&mut resources, &asked)?;
         for resource in &mut resources {
             finish::tidy_annotations(&mut resource.object, sources);
             fold::settle(&mut resource.object, sources);
@@ -223,7 +223,7 @@ impl<'r> Builder<'r> {
         ] {
             let text = kustomization.text(field);
             if !text.is_empty() {
-                names::extend(resources, end, text, fields)?;
+                names::extend(resources, end, text, fields, sources)?;
                 note(resources, plugin);
             }
         }
@@ -247,7 +247,7 @@ impl<'r> Builder<'r> {
         transform::images::apply(resources, kustomization, fields)?;
         notes(resources, count("images") + count("imageTags"), "ImageTagTransformer");
         transform::replacements::apply(resources, &replacements, sources)?;
-        plugins::apply(resources, &plugins.resources)?;
+        plugins::apply(resources, &plugins.resources, sources)?;
         notes(resources, usize::from(count("replacements") > 0), "ReplacementTransformer");
         Ok(())
     }

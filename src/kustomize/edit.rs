@@ -1,5 +1,6 @@
 //! Small changes of objects: values made, keys set along a path, labels and annotations written.
 
+use super::{Stop, fails};
 use crate::{
     node::{Entries, Kind, Node},
     source::Place,
@@ -75,6 +76,16 @@ pub fn remove_at(node: &mut Node, path: &[&str]) -> Option<Node> {
     at_mut(node, above)?.remove(last).map(|entry| entry.value)
 }
 
+/// The items of a list that stands where labels or annotations belong: kustomize takes them for keys and values in turn, and panics
+/// where a key is the last. Nothing for anything else.
+pub(super) fn pairs(node: &Node) -> Result<&[Node], Stop> {
+    let items = node.items();
+    if items.len() % 2 == 1 {
+        return Err(fails("labels and annotations are maps of texts, and this is a list", node.place));
+    }
+    Ok(items)
+}
+
 /// The text of a scalar as it would be written without quotes; None for maps, lists and null.
 pub fn scalar_text(node: &Node) -> Option<String> {
     match &node.kind {
@@ -82,6 +93,15 @@ pub fn scalar_text(node: &Node) -> Option<String> {
         Kind::Bool(flag) => Some(flag.to_string()),
         Kind::Number(number) => Some(number.to_string()),
         Kind::Null | Kind::List(_) | Kind::Map(_) => None,
+    }
+}
+
+/// Whether a value is something to be called: any scalar but null and the empty text.
+pub fn is_name(node: &Node) -> bool {
+    match &node.kind {
+        Kind::String(text) => !text.is_empty(),
+        Kind::Bool(_) | Kind::Number(_) => true,
+        Kind::Null | Kind::List(_) | Kind::Map(_) => false,
     }
 }
 

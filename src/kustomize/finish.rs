@@ -1,7 +1,11 @@
 //! What happens once, to the objects of the outermost folder: local ones dropped, the order, and what is left of annotations.
 
-use super::{Resource, Stop, edit, fails, file::Kustomization, load};
+use std::collections::HashSet;
+
+use super::{Id, Resource, Stop, edit, fails, file::Kustomization, load, names, notes, transform::check_key};
 use crate::{
+    code,
+    diagnostic::Diagnostic,
     node::{Entry, Kind, Node, Part},
     source::Sources,
 };
@@ -36,14 +40,39 @@ pub(super) const ORDER_LAST: [&str; 2] = ["MutatingWebhookConfiguration", "Valid
 
 /// Leaves out what is marked as local.
 pub(super) fn drop_local(resources: &mut Vec<Resource>, sources: &Sources) -> Result<(), Stop> {
-    for resource in resources.iter() {
+    for resource in resources.iter_mut() {
         load::check(&resource.object)?;
+        check_keys(&mut resource.object)?;
+        resource.marks.mistyped.check(&resource.object, false)?;
+        if let Some(annotations @ Node { kind: Kind::List(_), .. }) = resource.object.at(["metadata", "annotations"])
+            && resource.has_marks()
+        {
+            return Err(fails("annotations are a map of texts, and this is a list", annotations.place));
+        }
+        pair_up(&mut resource.object, sources)?;
     }
-    resources.retain(|resource| {
+    let is_local = |resource: &Resource| {
         let local = resource.object.at(["metadata", "annotations", LOCAL]);
-        local.is_none_or(|value| raw_text(value, sources) == "false")
-    });
+        local.is_some_and(|value| raw_text(value, sources) != "false")
+    };
+    compare_names(resources.iter().filter(|resource| !is_local(resource)))?;
+    if resources.iter().any(is_local) {
+        let kept: HashSet<Id> = resources.iter().filter(|resource| !is_local(resource)).map(Resource::id).collect();
+        // kustomize goes by the name: a local object that is called as another stays.
+        let is_dropped = |resource: &mut Resource| is_local(resource) && !kept.contains(&resource.id());
+        let dropped: Vec<Resource> = resources.extract_if(.., is_dropped).collect();
+        compare_names(dropped.iter())?;
+    }
     Ok(())
+}
+
+/// Fails where two objects are one to kustomize: patches and replacements give names that nobody compared.
+fn compare_names<'r>(resources: impl Iterator<Item = &'r Resource>) -> Result<(), Stop> {
+    let Some((first, second)) = names::twice(resources) else { return Ok(()) };
+    let identity = second.identity();
+    let message = format!("patches or replacements make a second {} `{}`", identity.kind, identity.name);
+    let diagnostic = Diagnostic::new(code!("object-twice"), message).at(second.place, "");
+    Err(Stop::Fails(Box::new(diagnostic.at(first.place, "the other"))))
 }
 
 /// Puts the objects in the order that `sortOptions` asks for.
@@ -100,16 +129,35 @@ pub(super) fn sort(resources: &mut [Resource], kustomization: &Kustomization<'_>
     }
 }
 
+/// Makes a map of a list of annotations, as kustomize does with keys and values in turn.
+pub(super) fn pair_up(object: &mut Node, sources: &Sources) -> Result<(), Stop> {
+    let Some(annotations) = object.at(["metadata", "annotations"]) else { return Ok(()) };
+    let Kind::List(_) = annotations.kind else { return Ok(()) };
+    let mut map = edit::empty_map(annotations.place);
+    for pair in edit::pairs(annotations)?.chunks_exact(2) {
+        map.set(&raw_text(&pair[0], sources), pair[0].place, edit::string(raw_text(&pair[1], sources), pair[1].place));
+    }
+    edit::set_at(object, &["metadata", "annotations"], map);
+    Ok(())
+}
+
+/// kustomize writes all annotations anew, with their keys without quotes.
+fn check_keys(object: &mut Node) -> Result<(), Stop> {
+    let Some(metadata) = object.get_mut("metadata") else { return Ok(()) };
+    let Some(annotations) = metadata.get_mut("annotations").and_then(Node::entries_mut) else { return Ok(()) };
+    if annotations.iter().any(|entry| entry.key == "<<") {
+        // Which merges nothing, since it holds a text, and is gone.
+        annotations.retain(|entry| entry.key != "<<");
+    }
+    annotations.iter().try_for_each(|entry| check_key(&entry.key, entry.key_place))
+}
+
 /// Leaves every annotation a text, in the order of the keys, and no map of annotations without any.
 pub(super) fn tidy_annotations(object: &mut Node, sources: &Sources) {
     let place = object.place;
     let Some(metadata) = edit::map_at(object, &["metadata"], place) else { return };
     let Some(annotations) = metadata.get_mut("annotations") else { return };
-    if let Some(entries) = annotations.entries_mut()
-        && entries.iter().any(|entry| is_own(&entry.key))
-    {
-        entries.retain(|entry| !is_own(&entry.key));
-    }
+    notes::hide(annotations);
     let entries = annotations.entries();
     if entries.is_empty() {
         metadata.remove("annotations");
@@ -127,31 +175,6 @@ pub(super) fn tidy_annotations(object: &mut Node, sources: &Sources) {
     entries.sort_by(|one, other| one.key.cmp(&other.key));
     let annotations = Node { place, kind: Kind::Map(entries.into()) };
     metadata.set("annotations", place, annotations);
-}
-
-/// Whether an annotation is one that kustomize keeps notes in, and takes away at the end.
-fn is_own(key: &str) -> bool {
-    const INTERNAL: [&str; 15] = [
-        "previousKinds",
-        "previousNames",
-        "previousNamespaces",
-        "prefixes",
-        "suffixes",
-        "allowNameChange",
-        "allowKindChange",
-        "refBy",
-        "generatorBehavior",
-        "needsHashSuffix",
-        "path",
-        "index",
-        "seqindent",
-        "id",
-        "annotations-migration-resource-id",
-    ];
-    match key.strip_prefix("internal.config.kubernetes.io/") {
-        Some(rest) => INTERNAL.contains(&rest),
-        None => matches!(key, "config.kubernetes.io/path" | "config.kubernetes.io/index" | "config.k8s.io/id"),
-    }
 }
 
 /// A scalar as it is written; empty for maps and lists.

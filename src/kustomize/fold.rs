@@ -61,15 +61,16 @@ fn each(node: &mut Node, sources: &Sources, found: &mut dyn FnMut(&mut String, &
     }
 }
 
-/// The mark (`>` or `|`) that the line before a block ends with, and where it is. The place of a block is what comes after.
+/// The mark (`>` or `|`) that the line before a block ends with, and where it is. The place of a block is what comes after. Within a text
+/// in quotes a line ends with `\n` as it is written there.
 pub(super) fn header(place: Place, sources: &Sources) -> Option<(char, u32)> {
     let before = sources.get(place.source).text.get(..place.span.start as usize)?;
-    let (above, indent) = before.rsplit_once('\n')?;
-    if !indent.trim().is_empty() {
-        return None;
-    }
-    let above = above.trim_end();
-    let line = above.rsplit_once('\n').map_or(above, |(_, line)| line);
+    let bare = before.trim_end_matches([' ', '\t']);
+    let (above, end) = match bare.strip_suffix('\n') {
+        Some(above) => (above.trim_end(), "\n"),
+        None => (bare.strip_suffix("\\n")?, "\\n"),
+    };
+    let line = above.rsplit_once(end).map_or(above, |(_, line)| line);
     let code = match line.find(" #") {
         Some(comment) => &line[..comment],
         None => line,

@@ -10,20 +10,24 @@ use super::{
     accumulate::{Builder, missing},
     edit, fails,
     file::{Kustomization, malformed},
-    finish, fold, origin, refused, remote,
+    finish, fold, origin,
+    patch::written,
+    refused, remote,
     transform::check_key,
 };
 use crate::{
     node::{Entry, Kind, Node},
     repository::resolve,
-    source::{Place, Sources},
+    source::{Place, Sources, Span},
 };
 
 /// What a generated object does to one of its name that is there already.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Behavior {
-    /// There must be none.
+    /// As [`Behavior::Create`], because nothing is said.
     #[default]
+    Unspecified,
+    /// There must be none.
     Create,
     /// Its data is added to.
     Merge,
@@ -129,7 +133,8 @@ pub(super) fn generate(
     resource.marks.behavior = match entry.get("behavior").and_then(Node::as_str) {
         Some("merge") => Behavior::Merge,
         Some("replace") => Behavior::Replace,
-        _ => Behavior::Create,
+        Some("create") => Behavior::Create,
+        _ => Behavior::Unspecified,
     };
     resource.marks.generated = true;
     Ok(resource)
@@ -181,12 +186,22 @@ fn pairs(builder: &mut Builder<'_>, folder: &str, entry: &Node, what: Generated)
         let value = read(builder, folder, path, line.place)?;
         pairs.push(Pair { key: key.to_owned(), value, place: line.place });
     }
+    for pair in &mut pairs {
+        pair.place = within_quotes(pair.place, &builder.repository.sources);
+    }
     pairs.sort_by(|one, other| one.key.cmp(&other.key));
     if let Some(twice) = pairs.windows(2).find(|two| two[0].key == two[1].key) {
         let message = format!("the {} gets the key `{}` twice", what.kind(), twice[0].key);
         return Err(fails(message, twice[1].place));
     }
     Ok(pairs)
+}
+
+/// A place without the quotes around it: what is written in there does not count as written in quotes.
+fn within_quotes(place: Place, sources: &Sources) -> Place {
+    let Place { source, span } = place;
+    let is_quoted = span.end - span.start > 1 && sources.text(place).starts_with(['"', '\'']);
+    if is_quoted { Place { source, span: Span { start: span.start + 1, end: span.end - 1 } } } else { place }
 }
 
 /// The last part of a path, as Go's `path.Base` gives it.
@@ -269,9 +284,9 @@ pub(super) fn absorb(resources: &mut Vec<Resource>, mut new: Resource, sources: 
     let found: Vec<usize> = (0..resources.len()).filter(|at| is_same(&resources[*at])).collect();
     let shown = || format!("{} `{}`", id.kind, id.name);
     match (&found[..], new.marks.behavior) {
-        ([], Behavior::Create) => resources.push(new),
+        ([], Behavior::Unspecified | Behavior::Create) => resources.push(new),
         ([], _) => return Err(fails(format!("there is no {} to merge with or replace", shown()), new.place)),
-        ([_], Behavior::Create) => {
+        ([_], Behavior::Unspecified | Behavior::Create) => {
             let message = format!("{} exists already, and this entry has no `behavior` to merge or replace", shown());
             return Err(fails(message, new.place));
         }
@@ -303,7 +318,7 @@ fn take_over(new: &mut Resource, old: &Resource, sources: &Sources) {
         merge_map(&mut new.object, &old.object, &["metadata", field], sources);
     }
     for field in ["name", "namespace"] {
-        match old.object.at(["metadata", field]) {
+        match old.object.at(["metadata", field]).filter(|name| edit::is_name(name)) {
             Some(value) => {
                 edit::set_at(&mut new.object, &["metadata", field], value.clone());
             }
@@ -316,6 +331,7 @@ fn take_over(new: &mut Resource, old: &Resource, sources: &Sources) {
     new.past.clone_from(&old.past);
     new.marks = old.marks.clone();
     new.marks.needs_hash = needs_hash;
+    new.marks.name_is_untyped = true;
 }
 
 /// Adds the entries of the old map that the new one does not have. The result is sorted, and every value a text.
@@ -336,38 +352,48 @@ fn merge_map(new: &mut Node, old: &Node, path: &[&str], sources: &Sources) {
 }
 
 /// Ends the names of what was generated with the hash of what it says.
-pub(super) fn add_hashes(resources: &mut [Resource]) {
+pub(super) fn add_hashes(resources: &mut [Resource], sources: &Sources) -> Result<(), Stop> {
     for resource in resources.iter_mut().filter(|resource| resource.marks.needs_hash) {
-        let hash = hash(&resource.object);
+        let hash = hash(&resource.object, sources)?;
         resource.remember();
         if let Some(name) = edit::at_mut(&mut resource.object, &["metadata", "name"]) {
             let old = edit::scalar_text(name).unwrap_or_default();
             name.kind = Kind::String(format!("{old}-{hash}"));
         }
     }
+    Ok(())
 }
 
 /// Ten letters that stand for what a ConfigMap or Secret says. Its name does not count: kustomize looks for it in the wrong place.
-fn hash(object: &Node) -> String {
-    let is_secret = object.get("kind").and_then(Node::as_str) == Some("Secret");
+fn hash(object: &Node, sources: &Sources) -> Result<String, Stop> {
+    let kind = object.get("kind").and_then(edit::scalar_text).unwrap_or_default();
+    let (is_secret, more) = match kind.as_str() {
+        "ConfigMap" => (false, "binaryData"),
+        "Secret" => (true, "stringData"),
+        // kustomize then counts the lines and columns where everything stands.
+        _ => return Err(refused(format!("the hash of a generated object that has become a {kind}"), object.place)),
+    };
     let mut json = String::from("{");
-    let more = if is_secret { "stringData" } else { "binaryData" };
     let field = |json: &mut String, key: &str| {
         let _ = write!(json, "\"{key}\":");
         match object.get(key) {
-            Some(value) => go_json(value, json),
+            Some(value) => match value.kind {
+                Kind::Map(_) => go_json(value, json),
+                Kind::List(_) => json.push_str("null"),
+                _ => go_text(&written(value, sources), json),
+            },
             None => json.push_str("\"\""),
         }
     };
-    let is_map = |key: &str| matches!(object.get(key).map(|value| &value.kind), Some(Kind::Map(_)));
-    if !is_secret && is_map(more) {
+    let has_more = matches!(object.get(more).map(|value| &value.kind), Some(Kind::Map(_) | Kind::List(_)));
+    if !is_secret && has_more {
         field(&mut json, more);
         json.push(',');
     }
     field(&mut json, "data");
-    let _ = write!(json, ",\"kind\":\"{}\",\"name\":\"\"", if is_secret { "Secret" } else { "ConfigMap" });
+    let _ = write!(json, ",\"kind\":\"{kind}\",\"name\":\"\"");
     if is_secret {
-        if is_map(more) {
+        if has_more {
             json.push(',');
             field(&mut json, more);
         }
@@ -381,24 +407,23 @@ fn hash(object: &Node) -> String {
         let _ = write!(hex, "{byte:02x}");
     }
     // Letters that cannot spell a word.
-    hex.chars()
-        .map(|letter| match letter {
-            '0' => 'g',
-            '1' => 'h',
-            '3' => 'k',
-            'a' => 'm',
-            'e' => 't',
-            letter => letter,
-        })
-        .collect()
+    let letters = hex.chars().map(|letter| match letter {
+        '0' => 'g',
+        '1' => 'h',
+        '3' => 'k',
+        'a' => 'm',
+        'e' => 't',
+        letter => letter,
+    });
+    Ok(letters.collect())
 }
 
-/// JSON as Go writes it: keys sorted, and what could be HTML escaped.
+/// JSON as Go writes it: keys sorted, what could be HTML escaped, and all numbers floats.
 fn go_json(node: &Node, json: &mut String) {
     match &node.kind {
         Kind::Null => json.push_str("null"),
         Kind::Bool(flag) => json.push_str(if *flag { "true" } else { "false" }),
-        Kind::Number(number) => json.push_str(&number.to_string()),
+        Kind::Number(number) => json.push_str(&go_number(number.as_f64().unwrap_or_default())),
         Kind::String(text) => go_text(text, json),
         Kind::List(items) => {
             json.push('[');
@@ -425,6 +450,15 @@ fn go_json(node: &Node, json: &mut String) {
             json.push('}');
         }
     }
+}
+
+/// A float as Go's JSON has it: with an exponent only where it is very large or very small.
+fn go_number(float: f64) -> String {
+    if float == 0.0 || (1e-6..1e21).contains(&float.abs()) {
+        return float.to_string();
+    }
+    let text = format!("{float:e}");
+    if text.contains("e-") { text } else { text.replace('e', "e+") }
 }
 
 fn go_text(text: &str, json: &mut String) {

@@ -63,9 +63,10 @@ pub(super) const NO_NAMESPACE: &str = "_non_namespaceable_";
 
 /// Whether kustomize knows that the kind has no namespace.
 pub fn is_cluster_scoped(group: &str, version: &str, kind: &str) -> bool {
-    CLUSTER_SCOPED.iter().any(|(known, api_version)| {
+    // Of most kinds there is no row at all.
+    CLUSTER_SCOPED.iter().filter(|(known, _)| *known == kind).any(|(_, api_version)| {
         let (known_group, known_version) = api_version.split_once('/').unwrap_or(("", api_version));
-        *known == kind && known_group == group && known_version == version
+        known_group == group && known_version == version
     })
 }
 

@@ -14,14 +14,17 @@ mod id;
 mod kubectl;
 mod load;
 mod names;
+mod notes;
 mod origin;
 mod patch;
 mod plugins;
+mod quotes;
 mod references;
 mod remote;
 mod select;
 mod shared;
 mod transform;
+mod untyped;
 mod variables;
 
 use std::collections::BTreeSet;
@@ -29,6 +32,8 @@ use std::collections::BTreeSet;
 use accumulate::Builder;
 use file::Kustomization;
 use generate::Behavior;
+use quotes::Quotes;
+use untyped::Mistyped;
 
 use crate::{
     code,
@@ -64,10 +69,22 @@ pub(crate) struct Marks {
     pub generated: bool,
     /// The variables whose value is its.
     pub variables: Vec<String>,
-    /// Whether one of its labels or annotations was set in several fields at once, and may still be one value.
-    pub shares: bool,
+    /// Where the labels and annotations are written that were set in several of its fields at once, and may still be one value.
+    pub shares: Vec<Place>,
+    /// The texts that a replacement put where a value of another type is.
+    pub mistyped: Mistyped,
     /// What it does to an object of its name.
     pub behavior: Behavior,
+    /// Whether a patch that changed it was allowed to change its name.
+    pub name_may_change: bool,
+    /// Whether a patch that changed it was allowed to change its kind.
+    pub kind_may_change: bool,
+    /// The texts of it that have other quotes than they are written with.
+    pub quotes: Quotes,
+    /// Whether its name was set without saying that it is a text, so that what takes its place may be a number.
+    pub name_is_untyped: bool,
+    /// The same of its namespace.
+    pub namespace_is_untyped: bool,
 }
 
 /// What kustomize tells objects apart by.
@@ -101,6 +118,17 @@ impl Resource {
         let Id { group, version, .. } = self.id();
         let now = |past: &Id| Id { group: group.clone(), version: version.clone(), ..past.clone() };
         self.past.iter().map(now).collect()
+    }
+
+    /// Whether kustomize still knows what it was called. It keeps names, namespaces and kinds in three lists, divided by commas, into
+    /// which nothing empty gets: it panics where they are of different lengths.
+    pub(crate) fn has_a_past_in_order(&self) -> bool {
+        let sum = |part: fn(&Id) -> &str| {
+            let parts = |text: &str| if text.is_empty() { 0 } else { text.split(',').count() };
+            self.past.iter().map(|past| parts(part(past))).sum::<usize>()
+        };
+        let names = sum(|id| &id.name);
+        names == 0 || (names == sum(|id| &id.namespace) && names == sum(|id| &id.kind))
     }
 
     /// What it was called at first.

@@ -1,17 +1,18 @@
 //! New names: the namespace, prefix and suffix of a kustomization, and the hash of what a generator made.
 
-use std::{collections::HashMap, hash::RandomState};
+use std::{collections::HashMap, fmt::Write as _, hash::RandomState};
 
 use super::{
     Resource, Stop, edit, fails,
     field_specs::{FieldSpec, Make},
     id::Identity,
+    patch::written,
 };
 use crate::{
     code,
     diagnostic::Diagnostic,
     node::{Kind, Node},
-    source::Place,
+    source::{Place, Sources},
 };
 
 /// Kinds whose names are part of what they say, or known to others under that name.
@@ -46,6 +47,7 @@ impl Namespacing<'_> {
         for resource in resources.iter_mut() {
             resource.remember();
             self.move_one(&mut resource.object)?;
+            resource.marks.namespace_is_untyped = false;
         }
         unique(resources, self.namespace.place)
     }
@@ -86,8 +88,22 @@ impl Namespacing<'_> {
             Subjects::ServiceAccounts => ("kind", "ServiceAccount"),
             Subjects::None => return Ok(()),
         };
-        let Some(subjects) = object.get_mut("subjects").and_then(Node::items_mut) else { return Ok(()) };
+        let Some(subjects) = object.get_mut("subjects").filter(|subjects| !edit::is_null(subjects)) else {
+            return Ok(());
+        };
+        let place = subjects.place;
+        let Some(subjects) = subjects.items_mut() else {
+            return Err(fails("the `subjects` of a role binding must be a list", place));
+        };
         for subject in subjects {
+            match (&subject.kind, subject.get(wanted.0).map(|value| &value.kind)) {
+                (Kind::Null, _) => continue,
+                (Kind::Map(_), Some(Kind::Map(_) | Kind::List(_))) => {
+                    return Err(fails(format!("the `{}` of a subject must be a text", wanted.0), subject.place));
+                }
+                (Kind::Map(_), _) => {}
+                _ => return Err(fails("a subject of a role binding must be a map", subject.place)),
+            }
             if subject.get(wanted.0).and_then(Node::as_str) != Some(wanted.1) {
                 continue;
             }
@@ -118,29 +134,30 @@ impl Namespacing<'_> {
 
 /// Fails where two objects have become one.
 fn unique(resources: &[Resource], place: Place) -> Result<(), Stop> {
+    let Some((first, second)) = twice(resources.iter()) else { return Ok(()) };
+    let identity = second.identity();
+    let mut message = format!("two objects become {} `{}`", identity.kind, identity.name);
+    if !identity.is_cluster_scoped() {
+        let _ = write!(message, " in namespace `{}`", identity.namespace);
+    }
+    let diagnostic = Diagnostic::new(code!("object-twice"), message).at(second.place, "");
+    let diagnostic = diagnostic.at(first.place, "the other").at(place, "this namespace is put on both");
+    Err(Stop::Fails(Box::new(diagnostic)))
+}
+
+/// Two objects that are one to kustomize, if there are any.
+pub(super) fn twice<'r>(resources: impl Iterator<Item = &'r Resource>) -> Option<(&'r Resource, &'r Resource)> {
     let hasher = RandomState::new();
-    let mut seen: HashMap<u64, Vec<usize>> = HashMap::with_capacity(resources.len());
-    for (at, resource) in resources.iter().enumerate() {
+    let mut seen: HashMap<u64, Vec<&Resource>> = HashMap::new();
+    for resource in resources {
         let identity = resource.identity();
         let same = seen.entry(identity.hash_with(&hasher)).or_default();
-        if let Some(first) = same.iter().find(|first| resources[**first].identity().is_same(&identity)) {
-            let first = &resources[*first];
-            let message = format!(
-                "two objects become {} `{}` in namespace `{}`",
-                identity.kind, identity.name, identity.namespace
-            );
-            let message = if identity.is_cluster_scoped() {
-                format!("two objects become {} `{}`", identity.kind, identity.name)
-            } else {
-                message
-            };
-            let diagnostic = Diagnostic::new(code!("object-twice"), message).at(resource.place, "");
-            let diagnostic = diagnostic.at(first.place, "the other").at(place, "this namespace is put on both");
-            return Err(Stop::Fails(Box::new(diagnostic)));
+        if let Some(first) = same.iter().find(|first| first.identity().is_same(&identity)) {
+            return Some((first, resource));
         }
-        same.push(at);
+        same.push(resource);
     }
-    Ok(())
+    None
 }
 
 /// Which end of a name is added to.
@@ -151,7 +168,13 @@ pub(super) enum End {
 }
 
 /// Adds a prefix or suffix to names.
-pub(super) fn extend(resources: &mut [Resource], end: End, text: &str, fields: &[FieldSpec]) -> Result<(), Stop> {
+pub(super) fn extend(
+    resources: &mut [Resource],
+    end: End,
+    text: &str,
+    fields: &[FieldSpec],
+    sources: &Sources,
+) -> Result<(), Stop> {
     for resource in resources {
         let original = resource.original();
         if KEEPS_NAME
@@ -168,11 +191,12 @@ pub(super) fn extend(resources: &mut [Resource], end: End, text: &str, fields: &
                 }
                 resource.remember();
             }
+            resource.marks.name_is_untyped |= field.path == "metadata/name";
             let place = resource.place;
             field.visit(&mut resource.object, Make::Scalar, place, &mut |node| {
                 let name = match &node.kind {
                     Kind::Map(_) | Kind::List(_) => return Err(fails("a name must be a text", node.place)),
-                    _ => edit::scalar_text(node).unwrap_or_default(),
+                    _ => written(node, sources).into_owned(),
                 };
                 node.kind = Kind::String(match end {
                     End::Prefix => format!("{text}{name}"),

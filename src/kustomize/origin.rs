@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Resource, edit};
+use super::{Resource, Stop, edit, fails};
 use crate::{repository::parent, source::Place};
 
 const ORIGIN: &str = "config.kubernetes.io/origin";
@@ -73,6 +73,13 @@ fn annotation<'r>(resource: &'r Resource, key: &str) -> Option<&'r str> {
 }
 
 fn annotate(resource: &mut Resource, key: &str, text: String, place: Place) {
+    // Whatever else stands where annotations belong is none, and makes room.
+    if let Some(annotations) = edit::at_mut(&mut resource.object, &["metadata", "annotations"])
+        && annotations.items_mut().is_none()
+        && annotations.entries_mut().is_none()
+    {
+        *annotations = edit::empty_map(place);
+    }
     edit::set_at(&mut resource.object, &["metadata", "annotations", key], edit::string(text, place));
 }
 
@@ -84,11 +91,13 @@ pub(super) fn keep(new: &mut Resource, old: &Resource) {
 }
 
 /// Takes away what was not asked for, and adds the label of `managedByLabel`.
-pub(super) fn finish(resources: &mut [Resource], asked: &[&str]) {
+pub(super) fn finish(resources: &mut [Resource], asked: &[&str]) -> Result<(), Stop> {
     for resource in resources {
         if asked.contains(&"managedByLabel") {
             let place = resource.place;
-            edit::set_at(&mut resource.object, &["metadata", "labels", MANAGED_BY], edit::string(VERSION, place));
+            if !edit::set_at(&mut resource.object, &["metadata", "labels", MANAGED_BY], edit::string(VERSION, place)) {
+                return Err(fails("labels are a map of texts, and here something else stands", place));
+            }
         }
         for (word, key) in [("originAnnotations", ORIGIN), ("transformerAnnotations", TRANSFORMATIONS)] {
             if !asked.contains(&word) {
@@ -96,6 +105,7 @@ pub(super) fn finish(resources: &mut [Resource], asked: &[&str]) {
             }
         }
     }
+    Ok(())
 }
 
 /// Two paths joined, as short as possible; it may lead above the first.

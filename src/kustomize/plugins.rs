@@ -8,18 +8,21 @@ use super::{
     refused,
     transform::set_texts,
 };
-use crate::node::{Kind, Node};
+use crate::{
+    node::{Kind, Node},
+    source::Sources,
+};
 
 /// Does what the objects of `transformers` say, in their order.
-pub(super) fn apply(resources: &mut Vec<Resource>, plugins: &[Resource]) -> Result<(), Stop> {
+pub(super) fn apply(resources: &mut Vec<Resource>, plugins: &[Resource], sources: &Sources) -> Result<(), Stop> {
     for plugin in plugins {
-        one(resources, &plugin.object)?;
+        one(resources, &plugin.object, sources)?;
         resources.retain(|resource| !load::is_empty(&resource.object));
     }
     Ok(())
 }
 
-fn one(resources: &mut [Resource], plugin: &Node) -> Result<(), Stop> {
+fn one(resources: &mut [Resource], plugin: &Node, sources: &Sources) -> Result<(), Stop> {
     let kind = plugin.get("kind").and_then(Node::as_str).unwrap_or_default();
     let known = plugin.get("apiVersion").and_then(Node::as_str) == Some("builtin");
     let text = |key: &str| plugin.get(key).and_then(Node::as_str);
@@ -55,7 +58,7 @@ fn one(resources: &mut [Resource], plugin: &Node) -> Result<(), Stop> {
             let (end, key) =
                 if kind == "PrefixTransformer" { (End::Prefix, "prefix") } else { (End::Suffix, "suffix") };
             match text(key) {
-                Some(text) => names::extend(resources, end, text, &fields),
+                Some(text) => names::extend(resources, end, text, &fields, sources),
                 None => Ok(()),
             }
         }

@@ -6,8 +6,14 @@ use super::{
     Id, Resource, Stop, edit, fails,
     field_specs::{DEFAULTS, FieldSpec, Make, References},
     id::NO_NAMESPACE,
+    quotes::Quotes,
+    untyped,
 };
-use crate::node::{Kind, Node};
+use crate::{
+    node::{Kind, Node},
+    source::Sources,
+    yaml,
+};
 
 /// The default fields by the kind of the referrer, in the order in which they are followed.
 static BY_KIND: LazyLock<HashMap<&'static str, Vec<(&'static References, &'static FieldSpec)>>> = LazyLock::new(|| {
@@ -29,7 +35,10 @@ struct Target {
 }
 
 /// Lets every reference follow. `custom` are all fields, where they are not the default ones.
-pub(super) fn follow(resources: &mut [Resource], custom: Option<&[References]>) -> Result<(), Stop> {
+pub(super) fn follow(resources: &mut [Resource], custom: Option<&[References]>, sources: &Sources) -> Result<(), Stop> {
+    if let Some(lost) = resources.iter().find(|resource| !resource.has_a_past_in_order()) {
+        return Err(fails("the object had an empty name, or one with a comma, before it got another", lost.place));
+    }
     let renamed = resources.iter().filter(|resource| !resource.past.is_empty());
     let targets: Vec<Target> = renamed
         .map(|resource| Target {
@@ -69,12 +78,13 @@ pub(super) fn follow(resources: &mut [Resource], custom: Option<&[References]>) 
             prefixes: resource.marks.prefixes.clone(),
             suffixes: resource.marks.suffixes.clone(),
             role: role_of(&resource.object),
-            accounts_in: accounts_in(&resource.object),
+            accounts_in: if selected.is_empty() { Vec::new() } else { accounts_in(resource)? },
         };
         for (references, field) in selected {
-            let place = resource.place;
-            let search = Search { referrer: &referrer, references, field, by_name: &by_name };
-            field.visit_any_kind(&mut resource.object, Make::Nothing, place, &mut |node| search.set(node))?;
+            let Resource { object, place, marks, .. } = &mut *resource;
+            let quotes = &marks.quotes;
+            let search = Search { referrer: &referrer, references, field, by_name: &by_name, quotes, sources };
+            field.visit_any_kind(object, Make::Nothing, *place, &mut |node| search.set(node))?;
         }
     }
     Ok(())
@@ -97,14 +107,29 @@ fn role_of(object: &Node) -> Option<(String, String)> {
     Some((text("apiGroup")?, text("kind")?))
 }
 
-fn accounts_in(object: &Node) -> Vec<String> {
-    if object.get("kind").and_then(Node::as_str) != Some("RoleBinding") {
-        return Vec::new();
+fn accounts_in(binding: &Resource) -> Result<Vec<String>, Stop> {
+    let object = &binding.object;
+    if object.get("kind").and_then(Node::as_str) != Some("RoleBinding") || binding.identity().is_cluster_scoped() {
+        return Ok(Vec::new());
     }
     let subjects = object.get("subjects").map_or(&[][..], Node::items);
-    let accounts =
-        subjects.iter().filter(|subject| subject.get("kind").and_then(Node::as_str) == Some("ServiceAccount"));
-    accounts.filter_map(|subject| Some(subject.get("namespace")?.as_str()?.to_owned())).collect()
+    let mut namespaces = Vec::new();
+    for subject in subjects {
+        if !matches!(subject.kind, Kind::Map(_)) {
+            return Err(fails("a subject of a RoleBinding must be a map", subject.place));
+        }
+        let (Some(namespace), Some(kind)) = (subject.get("namespace"), subject.get("kind")) else { continue };
+        let Some(kind) = kind.as_str() else {
+            return Err(fails("the `kind` of a subject must be a text", kind.place));
+        };
+        if kind == "ServiceAccount" {
+            match namespace.as_str() {
+                Some(namespace) => namespaces.push(namespace.to_owned()),
+                None => return Err(fails("the `namespace` of a ServiceAccount must be a text", namespace.place)),
+            }
+        }
+    }
+    Ok(namespaces)
 }
 
 impl Referrer {
@@ -130,6 +155,8 @@ struct Search<'s> {
     references: &'s References,
     field: &'s FieldSpec,
     by_name: &'s HashMap<&'s str, Vec<&'s Target>>,
+    quotes: &'s Quotes,
+    sources: &'s Sources,
 }
 
 impl<'s> Search<'s> {
@@ -153,9 +180,19 @@ impl<'s> Search<'s> {
         if let Some(target) = target
             && target.current.name != name
         {
-            node.kind = Kind::String(target.current.name.clone());
+            self.rename(node, target);
         }
         Ok(())
+    }
+
+    /// Sets a name as kustomize does: without quotes, where the old one has none.
+    fn rename(&self, node: &mut Node, target: &Target) {
+        let name = &target.current.name;
+        node.kind = if yaml::is_text(name) || self.quotes.has(node, self.sources) {
+            Kind::String(name.clone())
+        } else {
+            untyped::read(name, node.place).kind
+        };
     }
 
     /// A reference with a name and perhaps a namespace, both of which follow.
@@ -185,7 +222,7 @@ impl<'s> Search<'s> {
         let place = node.place;
         if target.current.name != name {
             let name_node = node.get_mut("name").expect("it was just there");
-            name_node.kind = Kind::String(target.current.name.clone());
+            self.rename(name_node, target);
         }
         if !target.current.namespace.is_empty() {
             let at = node.get("namespace").map_or(place, |namespace| namespace.place);

@@ -26,6 +26,7 @@ enum Pattern {
     Any,
     /// `.*`
     Every,
+    /// Texts in which a dot stands for any letter, as in the name of an API group.
     OneOf(Vec<String>),
     Regex(Box<Regex>),
 }
@@ -63,18 +64,18 @@ impl Selector {
     }
 
     /// Whether a patch for this target changes the object: its name and namespace may be the first it had.
-    pub(super) fn picks(&self, resource: &Resource) -> bool {
+    pub(super) fn picks(&self, resource: &Resource) -> Result<bool, Stop> {
         let object = &resource.object;
         let text = |path: &[&str]| object.at(path.iter().copied()).and_then(Node::as_str).unwrap_or_default();
         let api_version = text(&["apiVersion"]);
         let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
         if !(self.kind.matches(text(&["kind"])) && self.group.matches(group) && self.version.matches(version)) {
-            return false;
+            return Ok(false);
         }
         let first = resource.past.first();
         let name = text(&["metadata", "name"]);
         if !(self.name.matches(name) || first.is_some_and(|id| self.name.matches(&id.name))) {
-            return false;
+            return Ok(false);
         }
         if !matches!(self.namespace, Pattern::Any) {
             let now = resource.identity();
@@ -83,21 +84,22 @@ impl Selector {
             if !(self.namespace.matches(now.effective_namespace())
                 || first.is_some_and(|first| self.namespace.matches(first)))
             {
-                return false;
+                return Ok(false);
             }
         }
         self.picks_metadata(object)
     }
 
     /// Whether labels and annotations are as asked for.
-    pub(super) fn picks_metadata(&self, object: &Node) -> bool {
-        let holds = |requirements: &[Requirement], field: &str| {
-            requirements.is_empty() || {
-                let map = object.at(["metadata", field]);
-                requirements.iter().all(|requirement| requirement.holds(map))
-            }
-        };
-        holds(&self.labels, "labels") && holds(&self.annotations, "annotations")
+    pub(super) fn picks_metadata(&self, object: &Node) -> Result<bool, Stop> {
+        let metadata = object.get("metadata");
+        let of = |field: &str| metadata.and_then(|metadata| metadata.get(field));
+        let holds = |requirements: &[Requirement], map| requirements.iter().all(|requirement| requirement.holds(map));
+        let labels = of("labels");
+        if let Some(labels) = labels {
+            edit::pairs(labels)?;
+        }
+        Ok(holds(&self.labels, labels) && (self.annotations.is_empty() || holds(&self.annotations, of("annotations"))))
     }
 
     /// Whether it asks for labels or annotations.
@@ -132,8 +134,8 @@ impl Pattern {
     }
 
     fn new(text: &str, place: Place) -> Result<Pattern, Stop> {
-        let plain =
-            |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'/'));
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'/' | b'.');
+        let plain = |text: &str| text.bytes().all(is_plain);
         match text {
             "" => return Ok(Pattern::Any),
             ".*" => return Ok(Pattern::Every),
@@ -156,10 +158,19 @@ impl Pattern {
     fn matches(&self, text: &str) -> bool {
         match self {
             Pattern::Any | Pattern::Every => true,
-            Pattern::OneOf(texts) => texts.iter().any(|one| one == text),
+            Pattern::OneOf(texts) => texts.iter().any(|one| is_alike(one, text)),
             Pattern::Regex(regex) => regex.is_match(text),
         }
     }
+}
+
+/// Whether a text is this one; a dot in the pattern stands for any letter.
+fn is_alike(pattern: &str, text: &str) -> bool {
+    pattern == text
+        || pattern.contains('.')
+            && pattern.len() <= text.len()
+            && pattern.chars().count() == text.chars().count()
+            && pattern.chars().zip(text.chars()).all(|(one, other)| one == other || one == '.' && other != '\n')
 }
 
 impl Requirement {
@@ -384,4 +395,21 @@ pub(super) fn as_go_reads(pattern: &str) -> String {
         read.push(symbol);
     }
     read
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_with_dots_matches_what_its_regular_expression_does() {
+        for pattern in ["helm.toolkit.fluxcd.io", "v1", "a.c", "...", "."] {
+            let regex = Regex::new(&format!("^(?:{pattern})$")).expect("it is one");
+            for text in
+                ["helm.toolkit.fluxcd.io", "helm-toolkit.fluxcd.io", "v1", "v11", "abc", "a.c", "a\nc", "äöü", "", "ac"]
+            {
+                assert_eq!(is_alike(pattern, text), regex.is_match(text), "{pattern} {text:?}");
+            }
+        }
+    }
 }

@@ -5,7 +5,7 @@ use super::{
     field_specs::{FieldSpec, Make},
     file::Kustomization,
     finish::raw_text,
-    refused,
+    refused, shared,
 };
 use crate::{
     node::{Kind, Node},
@@ -98,9 +98,11 @@ pub(super) fn resolve(
     }
     for resource in resources {
         let place = resource.place;
-        for field in fields {
-            field.visit(&mut resource.object, Make::Nothing, place, &mut |node| replace(node, &values, sources))?;
-        }
+        shared::keeping(resource, |resource| {
+            fields.iter().try_for_each(|field| {
+                field.visit(&mut resource.object, Make::Nothing, place, &mut |node| replace(node, &values, sources))
+            })
+        })?;
     }
     Ok(())
 }

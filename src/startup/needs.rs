@@ -22,6 +22,8 @@ pub struct Need {
     pub text: String,
     /// Where that is written.
     pub place: Place,
+    /// Whether it is a Service under its full name, `name.namespace.svc`: what else looks like one may be a host of another network.
+    pub is_full_name: bool,
 }
 
 /// A storage class nobody names: the cluster's default.
@@ -98,7 +100,7 @@ pub fn of_unit(unit: &Unit) -> Vec<Need> {
 
 fn push(found: &mut Vec<Need>, capability: String, strength: Strength, text: String, place: Place) {
     if !has_placeholder(&capability) && !capability.contains("{{") && !capability.contains("${") {
-        found.push(Need { capability, strength, text, place });
+        found.push(Need { capability, strength, text, place, is_full_name: false });
     }
 }
 
@@ -402,6 +404,9 @@ impl Walker<'_> {
 
     /// Names of hosts and services: `https://name…`, `name.namespace:port`, and as the cluster's DNS has them, `name.namespace.svc`.
     fn names_in(&mut self, text: &str, place: Place) {
+        if !text.contains([':', '.']) {
+            return;
+        }
         let is_name = |symbol: char| symbol.is_ascii_alphanumeric() || "-.".contains(symbol);
         let mut hosts: Vec<&str> = text
             .match_indices("://")
@@ -417,7 +422,11 @@ impl Walker<'_> {
         if alone.contains('.') && alone.chars().all(is_name) && alone.len() < 128 {
             hosts.push(alone);
         }
-        for host in hosts.into_iter().filter(|host| !host.is_empty() && !host.contains(".svc")) {
+        // No Service is called like the machine itself or has capital letters (`hf://Owner/model`).
+        let is_host = |host: &&str| {
+            !host.is_empty() && *host != "localhost" && !host.contains(|letter: char| letter.is_ascii_uppercase())
+        };
+        for host in hosts.into_iter().filter(|host| is_host(host) && !host.contains(".svc")) {
             let mut parts = host.split('.');
             let home = self.namespace.to_owned();
             let capability = match (parts.next(), parts.next(), parts.next()) {
@@ -439,7 +448,9 @@ impl Walker<'_> {
                 && !service.is_empty()
             {
                 let what = format!("talks to `{service}.{namespace}.svc`");
+                let known = self.found.len();
                 self.need(format!("service/{namespace}/{service}"), Strength::Soft, &what, place);
+                self.found[known..].iter_mut().for_each(|need| need.is_full_name = true);
             }
         }
     }

@@ -12,7 +12,7 @@ use crate::{
 
 /// Which of these names are mentioned in other places than those where they are known to be used only.
 pub fn mentioned<'n>(survey: &Survey, names: &BTreeSet<&'n str>, uses: &BTreeSet<Place>) -> BTreeSet<&'n str> {
-    let mut search = Search { names, uses, found: BTreeSet::new() };
+    let mut search = Search { names, shape: Shape::of(names), uses, found: BTreeSet::new() };
     if names.is_empty() {
         return search.found;
     }
@@ -37,6 +37,7 @@ pub fn mentioned<'n>(survey: &Survey, names: &BTreeSet<&'n str>, uses: &BTreeSet
 
 struct Search<'s, 'n> {
     names: &'s BTreeSet<&'n str>,
+    shape: Shape,
     uses: &'s BTreeSet<Place>,
     found: BTreeSet<&'n str>,
 }
@@ -44,7 +45,9 @@ struct Search<'s, 'n> {
 impl Search<'_, '_> {
     fn object(&mut self, object: &Object) {
         let group = &object.id.group;
-        if knowledge::is_flux_group(group) && object.id.kind != "HelmRelease" {
+        // A definition describes fields and makes nothing.
+        let is_definition = object.id.kind == "CustomResourceDefinition";
+        if is_definition || knowledge::is_flux_group(group) && object.id.kind != "HelmRelease" {
             return;
         }
         // Of the kinds we know, only free texts can name what they make: scripts, arguments, files in a ConfigMap.
@@ -85,12 +88,42 @@ impl Search<'_, '_> {
     }
 
     fn words(&mut self, text: &str) {
-        let is_part = |letter: char| letter.is_ascii_alphanumeric() || "-._".contains(letter);
-        for word in text.split(|letter| !is_part(letter)) {
-            if let Some(name) = self.names.get(word.trim_matches(['.', '-'])) {
-                self.found.insert(name);
-            }
+        let words = text.as_bytes().split(|letter| !IN_WORDS[usize::from(*letter)]);
+        for word in words.filter(|word| self.shape.allows(word)) {
+            let word = std::str::from_utf8(word).expect("letters of ASCII").trim_matches(['.', '-']);
+            self.found.extend(self.names.get(word));
         }
+    }
+}
+
+/// The letters of words.
+const IN_WORDS: [bool; 256] = {
+    let mut letters = [false; 256];
+    let mut letter = 0_u8;
+    while letter < 128 {
+        letters[letter as usize] = letter.is_ascii_alphanumeric() || matches!(letter, b'-' | b'.' | b'_');
+        letter += 1;
+    }
+    letters
+};
+
+/// What tells most words from names without looking them up.
+struct Shape {
+    shortest: usize,
+    /// Letters that names begin with, and what may stand before them.
+    firsts: [bool; 256],
+}
+
+impl Shape {
+    fn of(names: &BTreeSet<&str>) -> Shape {
+        let mut firsts = [false; 256];
+        let letters = names.iter().filter_map(|name| name.bytes().next());
+        letters.chain(*b".-").for_each(|letter| firsts[usize::from(letter)] = true);
+        Shape { shortest: names.iter().map(|name| name.len()).min().unwrap_or_default(), firsts }
+    }
+
+    fn allows(&self, word: &[u8]) -> bool {
+        word.len() >= self.shortest && word.first().is_some_and(|letter| self.firsts[usize::from(*letter)])
     }
 }
 

@@ -1,17 +1,18 @@
 //! A repository in memory, for tests.
 
 use std::{
-    cell::RefCell,
     collections::{BTreeMap, BTreeSet},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use super::{Access, Content, Entry, Error, Kind, Lock, Standing, Versions, World};
+use super::{Access, Chart, Content, Entry, Error, Kind, Lock, Standing, Versions, World};
 
 /// Files by path, and perhaps what git knows of them.
 #[derive(Debug, Default)]
 pub struct MemWorld {
-    files: RefCell<BTreeMap<String, Vec<u8>>>,
+    files: Mutex<BTreeMap<String, Vec<u8>>>,
     git: Option<MemGit>,
+    charts: BTreeMap<String, Result<String, String>>,
 }
 
 /// What git knows: paths below the root, and their bytes.
@@ -29,7 +30,11 @@ impl MemWorld {
     /// A repository of these files, outside git.
     pub fn new<P: Into<String>, B: Into<Vec<u8>>>(files: impl IntoIterator<Item = (P, B)>) -> Self {
         let files = files.into_iter().map(|(path, bytes)| (path.into(), bytes.into())).collect();
-        MemWorld { files: RefCell::new(files), git: None }
+        MemWorld { files: Mutex::new(files), git: None, charts: BTreeMap::new() }
+    }
+
+    fn held(&self) -> MutexGuard<'_, BTreeMap<String, Vec<u8>>> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The same in a work tree, of which git knows this.
@@ -39,32 +44,39 @@ impl MemWorld {
         self
     }
 
+    /// The same where `helm template` answers this for the chart in a folder.
+    #[must_use]
+    pub fn with_chart(mut self, folder: &str, answer: Result<String, String>) -> Self {
+        self.charts.insert(folder.to_owned(), answer);
+        self
+    }
+
     /// All files, as they are now.
     pub fn snapshot(&self) -> BTreeMap<String, Vec<u8>> {
-        self.files.borrow().clone()
+        self.held().clone()
     }
 
     /// Writes a file, as a user would.
     pub fn put(&self, path: &str, bytes: impl Into<Vec<u8>>) {
-        self.files.borrow_mut().insert(path.to_owned(), bytes.into());
+        self.held().insert(path.to_owned(), bytes.into());
     }
 
     /// Deletes a file, as a user would.
     pub fn delete(&self, path: &str) {
-        self.files.borrow_mut().remove(path);
+        self.held().remove(path);
     }
 
     fn below(&self, folder: &str) -> Vec<String> {
         let folder = folder.trim_end_matches('/');
         let everything = folder.is_empty() || folder == ".";
         let inside = |path: &str| path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
-        self.files.borrow().keys().filter(|path| everything || inside(path)).cloned().collect()
+        self.held().keys().filter(|path| everything || inside(path)).cloned().collect()
     }
 }
 
 impl World for MemWorld {
     fn read(&self, path: &str) -> Result<Option<Vec<u8>>, Error> {
-        Ok(self.files.borrow().get(path).cloned())
+        Ok(self.held().get(path).cloned())
     }
 
     fn files(&self, folder: &str) -> Result<Vec<String>, Error> {
@@ -73,7 +85,7 @@ impl World for MemWorld {
     }
 
     fn visible(&self) -> Result<Vec<Entry>, Error> {
-        let files = self.files.borrow();
+        let files = self.held();
         let mut ignores = Vec::new();
         for (path, bytes) in files.iter() {
             if let Some(folder) =
@@ -105,7 +117,7 @@ impl World for MemWorld {
     }
 
     fn kind(&self, path: &str) -> Result<Option<Kind>, Error> {
-        if self.files.borrow().contains_key(path) {
+        if self.held().contains_key(path) {
             return Ok(Some(Kind::File));
         }
         Ok((!self.below(path).is_empty()).then_some(Kind::Folder))
@@ -139,7 +151,7 @@ impl World for MemWorld {
     fn replace(&self, folder: &str, files: &BTreeMap<&str, Content<'_>>) -> Result<(), Error> {
         let mut old = BTreeMap::new();
         for path in self.below(folder) {
-            let bytes = self.files.borrow_mut().remove(&path).expect("just listed");
+            let bytes = self.held().remove(&path).expect("just listed");
             old.insert(path, bytes);
         }
         for (path, content) in files {
@@ -168,6 +180,11 @@ impl World for MemWorld {
             }
         });
         Ok(Some(versions.collect()))
+    }
+
+    fn chart(&self, chart: &Chart<'_>) -> Result<Result<String, String>, Error> {
+        let answer = self.charts.get(chart.folder);
+        answer.cloned().ok_or_else(|| Error::new("run", "helm", "there is none here"))
     }
 
     fn tracked(&self, paths: &[&str]) -> Result<Option<BTreeSet<String>>, Error> {

@@ -21,7 +21,7 @@ pub use mem::{MemGit, MemWorld};
 pub use os::OsWorld;
 
 /// What a run may ask of the machine.
-pub trait World {
+pub trait World: Sync {
     /// The bytes of a file, or nothing where there is no such file. A symbolic link is followed.
     fn read(&self, path: &str) -> Result<Option<Vec<u8>>, Error>;
 

@@ -10,11 +10,10 @@ use std::{
     collections::BTreeMap,
     fs, io,
     path::{Path, PathBuf},
-    sync::atomic::{AtomicUsize, Ordering},
-    thread,
 };
 
 use super::{Content, Error};
+use crate::parallel;
 
 /// Says that a stage is ours to remove. Removed last.
 const MARKER: &str = "gitopsc";
@@ -87,32 +86,13 @@ fn fill(new: &Path, old: &Path, files: &BTreeMap<&str, Content<'_>>) -> Result<(
         }
         Ok(())
     };
-    let results = at_once(&folders, write);
+    let results = parallel::each_on(AT_A_TIME, &folders, write);
     // Of several failures the first in the order of paths, whichever came first.
     results.into_iter().collect()
 }
 
 /// How many threads wait for the file system together.
 const AT_A_TIME: usize = 8;
-
-/// Does the same with every item, several at a time; the results are in the items' order.
-fn at_once<I: Sync, R: Send>(items: &[I], work: impl Fn(&I) -> R + Sync) -> Vec<R> {
-    let next = AtomicUsize::new(0);
-    let take = || {
-        let mut done = Vec::new();
-        loop {
-            let index = next.fetch_add(1, Ordering::Relaxed);
-            let Some(item) = items.get(index) else { return done };
-            done.push((index, work(item)));
-        }
-    };
-    let mut done: Vec<(usize, R)> = thread::scope(|scope| {
-        let threads: Vec<_> = (0..AT_A_TIME.min(items.len())).map(|_| scope.spawn(take)).collect();
-        threads.into_iter().flat_map(|thread| thread.join().expect("a thread that panics ends the program")).collect()
-    });
-    done.sort_by_key(|(index, _)| *index);
-    done.into_iter().map(|(_, result)| result).collect()
-}
 
 /// Links a file, or copies it where links cannot be had.
 fn keep(old: &Path, new: &Path) -> io::Result<()> {
@@ -186,7 +166,7 @@ fn remove_tree(folder: &Path) -> io::Result<()> {
     let folders: Vec<PathBuf> =
         folders_in(folder)?.iter().map(|folder| folders_in(folder)).collect::<io::Result<Vec<_>>>()?.concat();
     // What fails here fails again below, and is reported there.
-    drop(at_once(&folders, |folder| fs::remove_dir_all(folder)));
+    drop(parallel::each_on(AT_A_TIME, &folders, |folder| fs::remove_dir_all(folder)));
     fs::remove_dir_all(folder)
 }
 

@@ -301,7 +301,7 @@ fn is_yes_or_no(text: &str) -> bool {
 }
 
 /// Whether a YAML 1.1 reader takes this for hours, minutes, seconds: `12:30:45` is 45045.
-fn is_sexagesimal(text: &str) -> bool {
+pub(super) fn is_sexagesimal(text: &str) -> bool {
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
     let mut parts = digits.split(':');
     let first = parts.next().unwrap_or("");

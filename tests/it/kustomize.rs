@@ -167,4 +167,4 @@ macro_rules! topics {
     };
 }
 
-topics! { fields generators images json6902 labels names namespace openapi patches reading replacements resources }
+topics! { fields generators images json6902 labels misfits names namespace openapi patches reading replacements resources }

@@ -472,3 +472,71 @@ fn a_unit_that_needs_what_waits_for_it_is_a_circle() {
         answer.stdout
     );
 }
+
+#[test]
+fn of_many_units_that_need_one_only_the_first_are_shown_with_their_lines() {
+    let users: Vec<String> = (10..24).map(|number| format!("user{number}")).collect();
+    let mut files = vec![
+        ("cluster/base.yaml".to_owned(), unit("base", "  wait: true\n")),
+        ("base/namespace.yaml".to_owned(), NAMESPACE.to_owned()),
+    ];
+    for user in &users {
+        files.push((format!("cluster/{user}.yaml"), unit(user, "  wait: true\n")));
+        files.push((format!("{user}/map.yaml"), map(user, "color: green")));
+    }
+    let files: Vec<(&str, String)> = files.iter().map(|(path, text)| (path.as_str(), text.clone())).collect();
+    let said = run(&world(&files), &["check"]).stderr;
+    assert!(said.contains("14 units need `flux-system/base`, and do not wait for it"), "{said}");
+    assert_eq!(said.matches("lies in the namespace `apps`").count(), 12, "{said}");
+    assert!(said.contains("= note: and likewise `flux-system/user22`, `flux-system/user23`"), "{said}");
+}
+
+#[test]
+fn a_unit_of_a_generated_artifact_is_built_from_the_folder_it_is_made_of() {
+    let generator = "apiVersion: source.extensions.fluxcd.io/v1beta1\nkind: ArtifactGenerator\nmetadata:\n  name: parts\n  namespace: flux-system\n\
+        spec:\n  sources:\n    - alias: all\n      kind: GitRepository\n      name: flux-system\n  artifacts:\n    - name: apps\n      copy:\n\
+        \x20       - from: \"@all/apps/base/**\"\n          to: \"@artifact/base/\"\n        - from: \"@all/apps/home/**\"\n          to: \"@artifact/home/\"\n";
+    let part = |name: &str| {
+        unit(name, "").replace("kind: GitRepository\n    name: flux-system", "kind: ExternalArtifact\n    name: apps")
+    };
+    let files = [
+        ("cluster/flux-system/kustomization.yaml", "resources: []\n".to_owned()),
+        ("cluster/parts.yaml", generator.to_owned()),
+        ("cluster/home.yaml", part("home")),
+        ("cluster/other.yaml", part("other").replace("name: apps", "name: unheard-of")),
+        ("apps/home/kustomization.yaml", "resources:\n  - ../base\n".to_owned()),
+        ("apps/base/kustomization.yaml", "resources:\n  - map.yaml\n".to_owned()),
+        ("apps/base/map.yaml", map("shared", "color: green")),
+    ];
+    let rendered = run(&world(&files), &["render", "flux-system/home"]);
+    assert!(rendered.stdout.contains("color: green"), "{}{}", rendered.stdout, rendered.stderr);
+    let said = run(&world(&files), &["check"]).stderr;
+    assert!(said.ends_with("in 1 cluster; left out 1 unit of other sources\n"), "{said}");
+}
+
+#[test]
+fn definitions_that_a_unit_may_fetch_from_elsewhere_are_not_said_to_be_missing() {
+    let release = "apiVersion: source.toolkit.fluxcd.io/v1\nkind: HelmRepository\nmetadata:\n  name: charts\n  namespace: flux-system\nspec:\n  interval: 1h\n  url: https://charts.example.org\n---\napiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata:\n  name: cert-manager\n  namespace: flux-system\nspec:\n  interval: 1h\n  chart:\n    spec:\n      chart: cert-manager\n      version: v1.16.2\n      sourceRef:\n        kind: HelmRepository\n        name: charts\n";
+    let issuer =
+        "apiVersion: cert-manager.io/v1\nkind: ClusterIssuer\nmetadata:\n  name: internal\nspec:\n  selfSigned: {}\n";
+    let with_unseen = |address: &str| {
+        checked(&[
+            (
+                "cluster/units.yaml",
+                format!(
+                    "{}---\n{}---\n{}",
+                    unit("controllers", "  wait: true\n"),
+                    unit("issuers", ""),
+                    unit("definitions", "")
+                ),
+            ),
+            ("controllers/release.yaml", release.to_owned()),
+            ("issuers/issuer.yaml", issuer.to_owned()),
+            ("definitions/kustomization.yaml", format!("resources:\n  - {address}\n")),
+        ])
+    };
+    let other = "https://example.org/queues/releases/crds.yaml";
+    assert_eq!(with_unseen(other), ["build-refused", "order-missing"]);
+    let theirs = "https://example.org/cert-manager/releases/download/v1.16.2/cert-manager.crds.yaml";
+    assert_eq!(with_unseen(theirs), ["build-refused"]);
+}

@@ -15,7 +15,7 @@ pub mod values;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fmt, thread,
+    fmt,
 };
 
 use self::{
@@ -29,8 +29,9 @@ use crate::{
     code,
     diagnostic::Diagnostic,
     node::Node,
+    parallel,
     repository::{Repository, parent, resolve},
-    source::Place,
+    source::{Place, SourceId},
 };
 
 /// What Terraform sources say: claims, and what other checks compare them with.
@@ -348,23 +349,9 @@ fn modules(
     folders.into_iter().map(|(folder, (blocks, given))| (folder.clone(), Module::new(&folder, blocks, given))).collect()
 }
 
-fn parse<'t>(
-    repository: &Repository,
-    texts: &[(&'t str, crate::source::SourceId)],
-) -> Vec<(&'t str, Result<hcl::Body, hcl::Fault>)> {
+fn parse<'t>(repository: &Repository, texts: &[(&'t str, SourceId)]) -> Vec<(&'t str, Result<hcl::Body, hcl::Fault>)> {
     let sources = &repository.sources;
-    let read =
-        |(path, source): &(&'t str, crate::source::SourceId)| (*path, hcl::read(*source, &sources.get(*source).text));
-    let threads = thread::available_parallelism().map_or(1, usize::from).min(8).min(texts.len() / 8);
-    if threads < 2 {
-        return texts.iter().map(read).collect();
-    }
-    let mut readings: Vec<_> = thread::scope(|scope| {
-        let parts: Vec<_> = (0..threads)
-            .map(|first| scope.spawn(move || texts.iter().skip(first).step_by(threads).map(read).collect::<Vec<_>>()))
-            .collect();
-        parts.into_iter().flat_map(|part| part.join().expect("reading HCL never panics")).collect()
-    });
+    let mut readings = parallel::each(texts, |(path, source)| (*path, hcl::read(*source, &sources.get(*source).text)));
     readings.sort_by_key(|(path, _)| *path);
     readings
 }

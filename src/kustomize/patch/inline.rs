@@ -71,12 +71,11 @@ struct Lines {
 impl Lines {
     fn of(sources: &Sources, place: Place, text: &str) -> Lines {
         let written = sources.text(place);
-        let starts = if fold::header(place, sources).is_some_and(|(style, _)| style == '|') {
-            Lines::block(sources, place, text)
-        } else {
-            let quoted = written.trim_matches(['"', '\'']);
-            let from = place.span.start as usize + (written.len() - quoted.len()) / 2;
-            (quoted == text && !text.contains('\n')).then(|| vec![(0, from)])
+        let starts = match fold::header(place, sources) {
+            Some(('|', _)) => Lines::block(sources, place, text),
+            _ => aligned(written, text).map(|starts| {
+                starts.into_iter().map(|(offset, at)| (offset, place.span.start as usize + at)).collect()
+            }),
         };
         Lines { scalar: place.span, starts: starts.unwrap_or_default() }
     }
@@ -129,6 +128,56 @@ impl Lines {
     }
 }
 
+/// Where the parts of a text stand in what is written for it, in quotes or folded: white space may be written as any other, and letters
+/// by their escapes. None where something else differs.
+fn aligned(written: &str, text: &str) -> Option<Vec<(usize, usize)>> {
+    let quote = written.chars().next().filter(|quote| matches!(quote, '"' | '\''));
+    let mut starts: Vec<(usize, usize)> = Vec::new();
+    let mut at = quote.map_or(0, char::len_utf8);
+    for (offset, letter) in text.char_indices().filter(|(_, letter)| !is_space(*letter)) {
+        at += space(&written[at..], quote);
+        let (before, length) = escaped(&written[at..], quote, letter)?;
+        if starts.last().is_none_or(|(text, file)| file + offset - text != at + before) {
+            starts.push((offset, at + before));
+        }
+        at += before + length;
+    }
+    Some(starts)
+}
+
+fn is_space(letter: char) -> bool {
+    matches!(letter, ' ' | '\t' | '\n' | '\r')
+}
+
+/// How much white space a text begins with, escapes of it included.
+fn space(written: &str, quote: Option<char>) -> usize {
+    let mut rest = written;
+    loop {
+        let bare = rest.trim_start_matches(is_space);
+        let escape = bare.strip_prefix('\\').filter(|_| quote == Some('"'));
+        match escape.and_then(|rest| rest.strip_prefix(['n', 't', 'r', ' ', '\t', '\n', '\r'])) {
+            Some(more) => rest = more,
+            None => return written.len() - bare.len(),
+        }
+    }
+}
+
+/// How a letter is written: the length of what comes before it there, and of the rest.
+fn escaped(written: &str, quote: Option<char>, letter: char) -> Option<(usize, usize)> {
+    let escape = quote.map(|quote| if quote == '"' { '\\' } else { quote });
+    let Some(rest) = escape.and_then(|escape| written.strip_prefix(escape)) else {
+        return written.starts_with(letter).then(|| (0, letter.len_utf8()));
+    };
+    match rest.chars().next()? {
+        'x' => Some((0, 4)),
+        'u' => Some((0, 6)),
+        'U' => Some((0, 10)),
+        same if same == letter => Some((1, same.len_utf8())),
+        other => Some((0, 1 + other.len_utf8())),
+    }
+    .filter(|(before, length)| written.is_char_boundary(before + length))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -139,6 +188,10 @@ mod tests {
             "patches:\n  - patch: |-\n      kind: A\n\n      spec:\n        name: wanted\n",
             "patches:\n  - patch: |\n\n      # why\n      spec: {name: wanted}\n    target: {}\n",
             "patches:\n  - patch: 'spec: {name: wanted}'\n",
+            "patches:\n  - patch: 'a: ''b''\n\n      spec: {name: wanted}\n\n      '\n",
+            "patches:\n  - patch: >-\n      spec: {name: wanted,\n      b: c}\n",
+            r##"{"patches": [{"patch": "# \u00e9\na: \"b\"\nspec:\n  name: wanted\n"}]}"##,
+            "patches: [{patch: \"a: \\\"b\\\"\\nspec:\\n\\\n  \\  name:\n  wanted\\n\"}]\n",
         ] {
             let mut sources = Sources::default();
             let source = sources.add("kustomization.yaml", text);
@@ -151,13 +204,10 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_is_not_written_as_it_is_has_the_place_of_its_scalar() {
-        let text = "patch: \"spec:\\n  name: wanted\"\n";
-        let mut sources = Sources::default();
-        let source = sources.add("kustomization.yaml", text);
-        let root = yaml::read(source, text).documents.remove(0).root;
-        let scalar = root.get("patch").unwrap();
-        let inline = read(&sources, scalar, scalar.as_str().unwrap());
-        assert_eq!(inline.reading.documents[0].root.pointer("/spec/name").unwrap().place, scalar.place);
+    fn what_is_no_letter_for_letter_copy_is_not_found() {
+        assert_eq!(aligned("\"one two\"", "one\ntwo"), Some(vec![(0, 1)]));
+        assert_eq!(aligned("\"one\"", "two"), None);
+        assert_eq!(aligned("\"one\\", "one two"), None);
+        assert_eq!(aligned("'it''s'", "it's"), Some(vec![(0, 1), (2, 4)]));
     }
 }

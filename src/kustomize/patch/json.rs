@@ -1,7 +1,7 @@
 //! JSON patches (RFC 6902) as kustomize 5.8 applies them: `replace` also sets a key that a map has not, negative indices count from the end.
 
 use crate::{
-    kustomize::{Stop, fails},
+    kustomize::{Stop, fails, notes},
     node::{Kind, Node},
     source::Place,
 };
@@ -27,6 +27,17 @@ impl Operation {
             value: node.get("value").cloned(),
             place: node.place,
         }
+    }
+
+    /// Whether it sees the annotations that kustomize keeps notes in.
+    pub(super) fn reads_notes(&self) -> bool {
+        let read = match self.op.as_str() {
+            "copy" | "move" => &self.from,
+            "test" => &self.path,
+            _ => return false,
+        };
+        let steps = |path: &'_ String| path.split('/').skip(1).map(unescaped).collect::<Vec<_>>();
+        read.as_ref().map(steps).is_some_and(|steps| notes::are_at(steps.iter().map(String::as_str)))
     }
 
     fn path(&self) -> Result<&str, Stop> {
@@ -150,9 +161,14 @@ fn write_nulls(node: &mut Node, near: Place) {
     }
 }
 
+/// A step of a path as the key it stands for.
+fn unescaped(step: &str) -> String {
+    step.replace("~1", "/").replace("~0", "~")
+}
+
 /// What lies above the end of a path, and its last key; None where a part of the way is missing.
 fn find<'n>(object: &'n mut Node, path: &str) -> Option<(&'n mut Node, String)> {
-    let mut steps = path.split('/').skip(1).map(|step| step.replace("~1", "/").replace("~0", "~"));
+    let mut steps = path.split('/').skip(1).map(unescaped);
     let mut key = steps.next()?;
     let mut node = object;
     for next in steps {

@@ -3,14 +3,13 @@
 //! kustomize walks the whole object, also where the patch says nothing: keys without a value disappear, and items of keyed
 //! lists that stand there twice are joined. Both happen here too.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, cell::RefCell};
 
 use super::lists::{Field, Schema};
 use crate::{
-    kustomize::{Stop, edit, fails, fold},
+    kustomize::{Stop, edit, fails, quotes::Quotes},
     node::{Entry, Kind, Node},
     source::{Place, Sources},
-    yaml,
 };
 
 /// The key that says what to do instead of merging.
@@ -24,12 +23,17 @@ enum Directive {
 }
 
 /// Merges a patch into an object; false where nothing is left of it.
-pub(super) fn merge(object: &mut Node, patch: &Node, sources: &Sources) -> Result<bool, Stop> {
+pub(super) fn merge(
+    object: &mut Node,
+    patch: &Node,
+    quotes: &RefCell<Quotes>,
+    sources: &Sources,
+) -> Result<bool, Stop> {
     // kustomize forgets to put the replacement of a whole object in its place.
     if map_directive(patch)? == Directive::Replace {
         return Ok(true);
     }
-    Merge { sources }.value(object, patch, Field { schema: Schema::Unknown, keys: None })
+    Merge { quotes, sources }.value(object, patch, Field { schema: Schema::Unknown, keys: None })
 }
 
 /// The text of a scalar to the letter, where it stands in a source; otherwise as [`raw`] gives it.
@@ -42,14 +46,6 @@ pub(in crate::kustomize) fn written<'n>(node: &'n Node, sources: &'n Sources) ->
         _ => false,
     };
     if agrees { Cow::Borrowed(text) } else { raw(node) }
-}
-
-/// Whether a text is written in quotes or as a block. kustomize keeps the quotes of a value that a patch changes, so that whatever
-/// the patch has becomes a text.
-pub(in crate::kustomize) fn is_quoted(node: &Node, sources: &Sources) -> bool {
-    let Kind::String(text) = &node.kind else { return false };
-    let is_written_in_quotes = || sources.text(node.place).starts_with(['"', '\'', '|', '>']);
-    is_written_in_quotes() || fold::header(node.place, sources).is_some() || !yaml::is_text(text)
 }
 
 /// The text of a scalar as it is written; empty for everything else.
@@ -204,6 +200,7 @@ fn adopt_fields(map: &mut Node, schema: Schema) -> Result<(), Stop> {
 /// The merging itself.
 #[derive(Clone, Copy)]
 struct Merge<'s> {
+    quotes: &'s RefCell<Quotes>,
     sources: &'s Sources,
 }
 
@@ -215,6 +212,7 @@ impl Merge<'_> {
         }
         if edit::is_null(own) {
             *own = patch.clone();
+            self.quotes.borrow_mut().set(own, false, self.sources);
             return adopt(own, field, true);
         }
         match (&own.kind, &patch.kind) {
@@ -242,11 +240,12 @@ impl Merge<'_> {
                 })
             }
             _ => {
-                let quoted = is_quoted(own, self.sources);
+                let quoted = self.quotes.borrow().has(own, self.sources);
                 *own = patch.clone();
                 if quoted && !matches!(patch.kind, Kind::String(_)) {
                     own.kind = Kind::String(written(patch, self.sources).into_owned());
                 }
+                self.quotes.borrow_mut().set(own, quoted, self.sources);
                 Ok(true)
             }
         }

@@ -5,20 +5,20 @@ mod json;
 mod lists;
 mod merge;
 
-use std::collections::HashSet;
+use std::{borrow::Cow, cell::RefCell, collections::HashSet};
 
-pub(super) use self::merge::{is_quoted, written};
+pub(super) use self::merge::written;
 use self::{inline::Inline, json::Operation};
 use super::{
-    Id, Marks, Resource, Stop,
+    Id, Marks, Quotes, Resource, Stop,
     accumulate::{Builder, missing},
     edit, fails,
     file::Kustomization,
-    fold,
+    finish, fold,
     id::Identity,
-    kubectl, load, refused, remote,
+    kubectl, load, notes, refused, remote,
     select::Selector,
-    shared,
+    shared, untyped,
 };
 use crate::{
     node::{Kind, Node},
@@ -285,10 +285,9 @@ impl Patch {
                 None => Ok(()),
             },
             (Content::Json(_), None) => Err(fails("a JSON patch needs a `target`", self.place)),
-            (Content::Json(operations), Some(target)) => resources
-                .iter_mut()
-                .filter(|resource| target.picks(resource))
-                .try_for_each(|resource| self.change(resource, operations, sources)),
+            (Content::Json(operations), Some(target)) => resources.iter_mut().try_for_each(|resource| {
+                if target.picks(resource)? { self.change(resource, operations, sources) } else { Ok(()) }
+            }),
         }
     }
 
@@ -327,18 +326,17 @@ impl Patch {
     ) -> Result<(), Stop> {
         let mut gone = Vec::new();
         for (at, resource) in resources.iter_mut().enumerate() {
-            if !target.picks(resource) {
+            if !target.picks(resource)? {
                 continue;
             }
-            let api_version = resource.object.get("apiVersion").cloned();
-            if !self.merge(resource, document, sources)? {
+            let document = with_api_version(document, &resource.object, sources);
+            if !self.merge(resource, &document, sources)? {
                 gone.push(at);
-            } else if api_version.is_none() && resource.object.get("apiVersion").is_some() {
-                resource.object.set("apiVersion", document.place, Node { place: document.place, kind: Kind::Null });
-            } else if let Some(api_version) = api_version
-                && resource.object.get("apiVersion").is_none_or(|own| own.kind != api_version.kind)
-            {
-                resource.object.set("apiVersion", api_version.place, api_version);
+            } else if resource.object.get("apiVersion").is_none() {
+                // The one that the patch got; null counts as none while it is merged.
+                let api_version = document.get("apiVersion").filter(|api_version| edit::is_null(api_version)).cloned();
+                let api_version = api_version.unwrap_or_else(|| untyped::null(document.place));
+                resource.object.set("apiVersion", document.place, api_version);
             }
         }
         let mut at = 0..;
@@ -371,16 +369,27 @@ impl Patch {
         let kind = object.get("kind").cloned();
         let name = object.at(["metadata", "name"]).cloned();
         let namespace = object.at(["metadata", "namespace"]).cloned();
-        if !shared::keeping(resource, |resource| merge::merge(&mut resource.object, document, sources))?
-            || load::is_empty(&resource.object)
-        {
+        let stays = shared::keeping(resource, |resource| {
+            let to_come = resource.marks.quotes.to_come();
+            let quotes = RefCell::new(std::mem::take(&mut resource.marks.quotes));
+            let stays = merge::merge(&mut resource.object, document, &quotes, sources);
+            resource.marks.quotes = quotes.into_inner();
+            resource.marks.quotes.come(to_come);
+            stays
+        })?;
+        if !stays || load::is_empty(&resource.object) {
             return Ok(false);
         }
         // kustomize keeps its notes in annotations: a patch that deletes them all deletes these too.
         if document.at(["metadata", "annotations"]).is_some_and(edit::is_null) {
             resource.past.clear();
-            resource.marks = Marks::default();
+            let Marks { variables, shares, mistyped, quotes, .. } = std::mem::take(&mut resource.marks);
+            resource.marks = Marks { variables, shares, mistyped, quotes, ..Marks::default() };
         }
+        resource.marks.name_may_change |= self.allow_name_change;
+        resource.marks.kind_may_change |= self.allow_kind_change;
+        resource.marks.name_is_untyped = !self.allow_name_change;
+        resource.marks.namespace_is_untyped = true;
         let object = &mut resource.object;
         if !self.allow_kind_change {
             restore(object, &["kind"], kind);
@@ -388,7 +397,7 @@ impl Patch {
         if !self.allow_name_change {
             restore(object, &["metadata", "name"], name);
         }
-        let namespace = namespace.filter(|namespace| namespace.as_str().is_some_and(|text| !text.is_empty()));
+        let namespace = namespace.filter(edit::is_name);
         restore(object, &["metadata", "namespace"], namespace);
         Ok(true)
     }
@@ -397,21 +406,47 @@ impl Patch {
         if self.remembers {
             resource.remember();
         }
-        let has_annotations = resource.has_marks();
+        resource.marks.mistyped.check(&resource.object, true)?;
+        // kustomize keeps earlier names in annotations: there always are some while the patch is applied.
+        let shows_notes = operations.iter().any(Operation::reads_notes);
+        if shows_notes {
+            notes::show(resource);
+        } else if resource.has_marks() {
+            edit::map_at(&mut resource.object, &["metadata", "annotations"], self.place);
+        }
         let object = &mut resource.object;
         // The object goes through JSON.
         fold::settle(object, sources);
-        // kustomize keeps earlier names in annotations: there always are some while the patch is applied.
-        if has_annotations {
-            edit::map_at(object, &["metadata", "annotations"], self.place);
-        }
         json::apply(object, operations)?;
-        resource.marks.shares = false;
-        let object = &mut resource.object;
+        if shows_notes && let Some(annotations) = edit::at_mut(object, &["metadata", "annotations"]) {
+            notes::hide(annotations);
+        }
+        resource.marks.shares.clear();
+        resource.marks.name_is_untyped = false;
+        resource.marks.namespace_is_untyped = false;
         write_numbers(object);
+        finish::pair_up(object, sources)?;
         write_out(object, "annotations", sources);
+        resource.marks.quotes.write_anew(&resource.object, sources);
         Ok(())
     }
+}
+
+/// A patch with the API version of the object it is merged into, so that it is the object's kind alone that may be known.
+fn with_api_version<'p>(patch: &'p Node, object: &Node, sources: &Sources) -> Cow<'p, Node> {
+    let (theirs, own) = (patch.get("apiVersion"), object.get("apiVersion"));
+    if theirs.zip(own).is_some_and(|(theirs, own)| theirs.kind == own.kind) {
+        return Cow::Borrowed(patch);
+    }
+    let quoted = theirs.is_some_and(|theirs| Quotes::default().has(theirs, sources));
+    let api_version = match own {
+        Some(own) => own.clone(),
+        None if quoted => edit::string("", patch.place),
+        None => untyped::null(patch.place),
+    };
+    let mut patch = patch.clone();
+    patch.set("apiVersion", api_version.place, api_version);
+    Cow::Owned(patch)
 }
 
 /// Sets a value back to what it was, if a patch changed it.

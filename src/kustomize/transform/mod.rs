@@ -19,35 +19,36 @@ use crate::{
 
 /// Sets the keys of a map of texts in every map that the fields name.
 pub(super) fn set_texts(resources: &mut [Resource], pairs: &Node, fields: &[FieldSpec]) -> Result<(), Stop> {
+    // How often each pair was added to a map.
+    let mut times = vec![0; pairs.entries().len()];
     for resource in resources {
-        let mut times = 0;
+        times.fill(0);
         shared::keeping(resource, |resource| {
             fields.iter().try_for_each(|field| {
-                field.visit(&mut resource.object, Make::Map, pairs.place, &mut |map| {
-                    times += 1;
-                    set_pairs(map, pairs)
-                })
+                field.visit(&mut resource.object, Make::Map, pairs.place, &mut |map| set_pairs(map, pairs, &mut times))
             })
         })?;
-        resource.marks.shares |= times > 1;
+        let added_twice = pairs.entries().iter().zip(&times).filter(|(_, times)| **times > 1);
+        resource.marks.shares.extend(added_twice.map(|(pair, _)| pair.value.place));
     }
     Ok(())
 }
 
-fn set_pairs(map: &mut Node, pairs: &Node) -> Result<(), Stop> {
+fn set_pairs(map: &mut Node, pairs: &Node, times: &mut [u32]) -> Result<(), Stop> {
     match map.kind {
         Kind::Map(_) => {}
         // Where nothing is made, kustomize writes into the null and loses it.
         Kind::Null => return Ok(()),
         _ => return Err(fails("labels or annotations are to be set in something that is no map", map.place)),
     }
-    for pair in pairs.entries() {
+    for (pair, times) in pairs.entries().iter().zip(times) {
         check_key(&pair.key, pair.key_place)?;
         let text = pair.value.as_str().unwrap_or_default();
         match map.get_mut(&pair.key) {
             // What is there is overwritten where it stands: it stays one value with whatever it was one with, and no other.
             Some(there) => there.kind = Kind::String(text.to_owned()),
             None => {
+                *times += 1;
                 map.set(&pair.key, pair.key_place, edit::string(text, pair.value.place));
             }
         }

@@ -1,5 +1,7 @@
 //! `replacements`: values copied from one object into others.
 
+use std::cell::{Cell, RefCell};
+
 use regex::Regex;
 use serde_json::Value;
 
@@ -10,10 +12,12 @@ use crate::{
         edit, fails,
         file::Kustomization,
         id::Identity,
-        patch::{is_quoted, written},
+        patch::written,
+        quotes::Quotes,
         refused, remote,
         select::Selector,
         shared,
+        untyped::{self, Mistyped},
     },
     node::{Entries, Entry, Kind, Node},
     repository::resolve,
@@ -201,17 +205,21 @@ pub(in crate::kustomize) fn apply(
         let (Some(from), Some(targets)) = (&replacement.from, &replacement.targets) else {
             return Err(fails("a replacement needs a source and targets", replacement.place));
         };
-        let value = match from {
+        let mut value = match from {
             From::Both => return Err(fails("a replacement has `source` and `sourceValue`", replacement.place)),
-            From::Text(text) => Taken { text: text.as_str().unwrap_or_default().to_owned(), node: plain(text) },
+            From::Text(text) => Taken::new(text.as_str().unwrap_or_default().to_owned(), plain(text), None),
             From::Field { object, path, options, place } => {
                 let resource = object.find(resources, *place)?;
-                taken(&resources[resource].object, path, options, *place, sources)?
+                let mut value = taken(&resources[resource].object, path, options, *place, sources)?;
+                if let Some((at, _)) = &mut value.from {
+                    *at = resource;
+                }
+                value
             }
         };
         for target in targets {
             let before: Vec<_> = resources.iter().map(shared::before).collect();
-            target.apply(resources, &value, sources)?;
+            target.apply(resources, &mut value, sources)?;
             for (before, resource) in before.iter().zip(resources.iter_mut()) {
                 shared::follow(before.as_ref(), resource);
             }
@@ -225,23 +233,35 @@ struct Taken {
     /// Its text; empty for maps and lists.
     text: String,
     node: Node,
+    /// The object and the place in it that it is read from anew whenever it is copied; none where it is a part of a text.
+    from: Option<(usize, Vec<String>)>,
+    /// What was put where a value of another type is, in the object that is at hand.
+    mistyped: RefCell<Mistyped>,
+}
+
+impl Taken {
+    fn new(text: String, node: Node, from: Option<(usize, Vec<String>)>) -> Taken {
+        Taken { text, node, from, mistyped: RefCell::default() }
+    }
+
+    /// Reads it again, after what it comes from was changed; whether it is another value now.
+    fn refresh(&mut self, at: usize, object: &Node, sources: &Sources) -> bool {
+        let Some((_, path)) = self.from.as_ref().filter(|(own, _)| *own == at) else { return false };
+        let path: Vec<&str> = path.iter().map(String::as_str).collect();
+        let Ok(Some(node)) = look_up(object, &path, self.node.place, sources) else { return false };
+        if node.kind == self.node.kind {
+            return false;
+        }
+        self.text = written(node, sources).into_owned();
+        self.node = node.clone();
+        true
+    }
 }
 
 /// A text as YAML reads it when it is written without quotes.
 fn plain(text: &Node) -> Node {
     let value = text.as_str().unwrap_or_default();
-    read_plain(value, text.place)
-}
-
-fn read_plain(value: &str, place: Place) -> Node {
-    let mut node = edit::string(value, place);
-    if !yaml::is_text(value) {
-        let reading = yaml::read(place.source, value);
-        if let Some(document) = reading.documents.into_iter().next() {
-            node.kind = document.root.kind;
-        }
-    }
-    node
+    untyped::read(value, text.place)
 }
 
 impl Wanted {
@@ -280,7 +300,8 @@ fn taken(object: &Node, path: &str, options: &Options, place: Place, sources: &S
     };
     let text = written(node, sources).into_owned();
     if options.delimiter.is_empty() {
-        return Ok(Taken { text, node: node.clone() });
+        let from = Some((0, indexed(object, &steps, sources)));
+        return Ok(Taken::new(text, node.clone(), from));
     }
     if matches!(node.kind, Kind::Map(_) | Kind::List(_)) {
         return Err(fails(format!("`{path}` is no text, so it has no parts"), place));
@@ -290,9 +311,45 @@ fn taken(object: &Node, path: &str, options: &Options, place: Place, sources: &S
         return Err(fails(format!("`{path}` has no part {}", options.index), place));
     };
     let mut node = node.clone();
-    node.kind =
-        if matches!(node.kind, Kind::String(_)) { Kind::String(part.to_owned()) } else { read_plain(part, place).kind };
-    Ok(Taken { text: part.to_owned(), node })
+    node.kind = if matches!(node.kind, Kind::String(_)) {
+        Kind::String(part.to_owned())
+    } else {
+        untyped::read(part, place).kind
+    };
+    Ok(Taken::new(part.to_owned(), node, None))
+}
+
+/// The path with the items of lists by their index, for a path that leads somewhere.
+fn indexed(object: &Node, steps: &[&str], sources: &Sources) -> Vec<String> {
+    let mut node = Some(object);
+    let mut path = Vec::with_capacity(steps.len());
+    for step in steps {
+        let Some(above) = node else { break };
+        node = match &above.kind {
+            Kind::List(items) => {
+                let at = position(items, step, sources);
+                path.push(at.map_or_else(|| (*step).to_owned(), |at| at.to_string()));
+                at.and_then(|at| items.get(at))
+            }
+            _ => {
+                path.push((*step).to_owned());
+                above.get(step)
+            }
+        };
+    }
+    path
+}
+
+/// Which item of a list a step of a path means.
+fn position(items: &[Node], step: &str, sources: &Sources) -> Option<usize> {
+    match element(step) {
+        Some((key, value)) => items.iter().position(|item| match key {
+            "" => written(item, sources) == value,
+            key => item.get(key).is_some_and(|own| written(own, sources) == value),
+        }),
+        None if step == "-" => items.len().checked_sub(1),
+        None => step.parse().ok(),
+    }
 }
 
 /// The node behind a path; None where a part of it is missing.
@@ -383,14 +440,17 @@ fn split(path: &str) -> Vec<String> {
 }
 
 impl Target {
-    fn apply(&self, resources: &mut [Resource], value: &Taken, sources: &Sources) -> Result<(), Stop> {
+    fn apply(&self, resources: &mut [Resource], value: &mut Taken, sources: &Sources) -> Result<(), Stop> {
         let Some(select) = &self.select else {
             return Err(fails("a target of a replacement selects nothing", self.place));
         };
-        for resource in resources {
+        for (at, resource) in resources.iter_mut().enumerate() {
             let object = &resource.object;
-            let rejects = |reject: &&Selector| reject.asks_for_metadata() && reject.picks_metadata(object);
-            if !select.picks_metadata(object) || self.reject.iter().any(|reject| rejects(&reject)) {
+            let mut is_meant = select.picks_metadata(object)?;
+            for reject in self.reject.iter().filter(|reject| reject.asks_for_metadata()) {
+                is_meant = is_meant && !reject.picks_metadata(object)?;
+            }
+            if !is_meant {
                 continue;
             }
             let ids = ids(resource);
@@ -399,34 +459,54 @@ impl Target {
                 continue;
             }
             for path in &self.paths {
-                self.set(&mut resource.object, path, value, sources)?;
+                let steps = split(path);
+                forget_type(resource, &steps, sources);
+                value.mistyped.swap(&RefCell::new(std::mem::take(&mut resource.marks.mistyped)));
+                let times = self.set(&mut resource.object, path, &steps, value, sources)?;
+                resource.marks.mistyped = value.mistyped.take();
+                if value.refresh(at, &resource.object, sources) && times > 1 {
+                    return Err(refused("a replacement that changes its source on the way", self.place));
+                }
             }
         }
         Ok(())
     }
 
-    fn set(&self, object: &mut Node, path: &str, value: &Taken, sources: &Sources) -> Result<(), Stop> {
-        let steps = split(path);
-        if self.set_in_text(object, &steps, value, sources)? {
-            return Ok(());
+    /// Sets the fields of a path; how many there are.
+    fn set(
+        &self,
+        object: &mut Node,
+        path: &str,
+        steps: &[String],
+        value: &Taken,
+        sources: &Sources,
+    ) -> Result<usize, Stop> {
+        if self.set_in_text(object, steps, value, sources)? {
+            return Ok(1);
         }
-        let walk = Walk { create: self.options.create.then_some(&value.node.kind), place: value.node.place, sources };
+        let walk = Walk::new(self.options.create.then_some(&value.node.kind), value.node.place, sources);
         let steps: Vec<&str> = steps.iter().map(String::as_str).collect();
-        let mut change = |node: &mut Node| self.put(node, value, sources);
+        let field = match steps[..] {
+            ["metadata", "annotations"] => Field::Annotations,
+            _ => Field::Other,
+        };
+        let mut change =
+            |node: &mut Node, made: bool| self.put(node, if made { Field::Made } else { field }, value, sources);
         let failed = |what: &str| fails(format!("a replacement finds no `{path}` in an object{what}"), self.place);
         match walk.visit(object, &steps, &mut change) {
             Ok(0) => Err(failed("")),
-            Ok(_) => Ok(()),
+            Ok(times) => Ok(times),
             Err(Fault::Stop(stop)) => Err(stop),
             Err(Fault::Mismatch) => Err(failed(": something else lies there")),
         }
     }
 
     /// Puts the value into a field that was found.
-    fn put(&self, node: &mut Node, value: &Taken, sources: &Sources) -> Result<(), Stop> {
+    fn put(&self, node: &mut Node, field: Field, value: &Taken, sources: &Sources) -> Result<(), Stop> {
         let is_scalar = !matches!(node.kind, Kind::Map(_) | Kind::List(_));
         if self.options.delimiter.is_empty() {
-            return put_text(node, &value.text, value, sources);
+            put_text(node, field, &value.text, value);
+            return Ok(());
         }
         if !is_scalar {
             return Err(fails("a replacement has a delimiter, but goes where no text is", self.place));
@@ -439,7 +519,8 @@ impl Target {
             Ok(index) => parts[index] = &value.text,
         }
         let joined = parts.join(&self.options.delimiter);
-        put_text(node, &joined, value, sources)
+        put_text(node, field, &joined, value);
+        Ok(())
     }
 
     /// Sets a value within the JSON that a text holds, where the path leads into one; false where it does not.
@@ -459,10 +540,15 @@ impl Target {
         let Some(mut inner) = reading.documents.into_iter().next().map(|document| document.root) else {
             return Ok(false);
         };
-        let walk = Walk { create: self.options.create.then_some(&value.node.kind), place, sources };
+        let walk = Walk::new(self.options.create.then_some(&value.node.kind), place, sources);
         let inside: Vec<&str> = steps[end..].iter().map(String::as_str).collect();
-        let mut change = |node: &mut Node| put_text(node, &value.text, value, sources);
-        if !matches!(walk.visit(&mut inner, &inside, &mut change), Ok(1..)) {
+        let mut change = |node: &mut Node, made: bool| {
+            put_text(node, if made { Field::Made } else { Field::Other }, &value.text, value);
+            Ok(())
+        };
+        let known = value.mistyped.take();
+        let found = walk.visit(&mut inner, &inside, &mut change);
+        if !matches!(found, Ok(1..)) || !value.mistyped.replace(known).is_empty() {
             return Ok(false);
         }
         if !text.trim_start().starts_with(['{', '[']) {
@@ -476,6 +562,23 @@ impl Target {
     }
 }
 
+/// Lets a name or namespace that was set without a type have none, where a path leads to it.
+fn forget_type(resource: &mut Resource, steps: &[String], sources: &Sources) {
+    let [metadata, field] = steps else { return };
+    let is_untyped = metadata == "metadata"
+        && match field.as_str() {
+            "name" => resource.marks.name_is_untyped,
+            "namespace" => resource.marks.namespace_is_untyped,
+            _ => false,
+        };
+    if is_untyped
+        && let Some(node) = edit::at_mut(&mut resource.object, &[metadata, field])
+        && !resource.marks.quotes.has(node, sources)
+    {
+        node.place = untyped::before(node.place);
+    }
+}
+
 /// The node that [`look_up`] finds, to be changed.
 fn find_mut<'n>(object: &'n mut Node, steps: &[&str], sources: &Sources) -> Option<&'n mut Node> {
     let mut node = object;
@@ -484,14 +587,7 @@ fn find_mut<'n>(object: &'n mut Node, steps: &[&str], sources: &Sources) -> Opti
             Kind::Map(_) => node.get_mut(step)?,
             Kind::List(_) => {
                 let items = node.items_mut()?;
-                let at = match element(step) {
-                    Some((key, value)) => items.iter().position(|item| match key {
-                        "" => written(item, sources) == value,
-                        key => item.get(key).is_some_and(|own| written(own, sources) == value),
-                    })?,
-                    None if *step == "-" => items.len().checked_sub(1)?,
-                    None => step.parse().ok()?,
-                };
+                let at = position(items, step, sources)?;
                 items.get_mut(at)?
             }
             _ => return None,
@@ -523,24 +619,26 @@ fn as_go_writes(value: &Value, pretty: bool) -> String {
         .replace('\u{2029}', "\\u2029")
 }
 
+/// What a value is put into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Field {
+    /// All annotations of an object: where they are null they stay none, whatever is put there.
+    Annotations,
+    /// What the walk has just made has no type yet.
+    Made,
+    Other,
+}
+
 /// Sets a scalar to a text, which stays of its type, or anything else to the value itself.
-fn put_text(node: &mut Node, text: &str, value: &Taken, sources: &Sources) -> Result<(), Stop> {
+fn put_text(node: &mut Node, field: Field, text: &str, value: &Taken) {
     let place = value.node.place;
-    match &node.kind {
-        Kind::Map(_) | Kind::List(_) => *node = value.node.clone(),
-        Kind::String(_) => *node = edit::string(text, place),
-        Kind::Null => *node = read_plain(text, place),
-        _ if is_quoted(node, sources) => *node = edit::string(text, place),
-        before => {
-            let read = read_plain(text, place);
-            let same = std::mem::discriminant(&read.kind) == std::mem::discriminant(before);
-            if !same {
-                return Err(fails(format!("a replacement puts `{text}` where a value of another type is"), node.place));
-            }
-            *node = read;
-        }
+    let mut mistyped = value.mistyped.borrow_mut();
+    match (&node.kind, field) {
+        (Kind::Map(_) | Kind::List(_), _) => *node = value.node.clone(),
+        (Kind::Null, Field::Annotations) => {}
+        (_, Field::Made) => *node = untyped::untyped(text, place),
+        _ => mistyped.put(node, text, place),
     }
-    Ok(())
 }
 
 /// A walk to the fields of a path, making what is missing where that is asked for.
@@ -549,6 +647,8 @@ struct Walk<'w> {
     create: Option<&'w Kind>,
     place: Place,
     sources: &'w Sources,
+    /// Whether it made something on the way to the next field.
+    made: Cell<bool>,
 }
 
 enum Fault {
@@ -557,19 +657,24 @@ enum Fault {
     Stop(Stop),
 }
 
-type Change<'c> = dyn FnMut(&mut Node) -> Result<(), Stop> + 'c;
+/// Changes a field; the flag says whether the walk has just made it.
+type Change<'c> = dyn FnMut(&mut Node, bool) -> Result<(), Stop> + 'c;
 
-impl Walk<'_> {
+impl<'w> Walk<'w> {
+    fn new(create: Option<&'w Kind>, place: Place, sources: &'w Sources) -> Self {
+        Walk { create, place, sources, made: Cell::new(false) }
+    }
+
     /// Changes all fields of the path; how many there are.
     fn visit(&self, node: &mut Node, steps: &[&str], change: &mut Change<'_>) -> Result<usize, Fault> {
         let Some((step, rest)) = steps.split_first() else {
-            return change(node).map(|()| 1).map_err(Fault::Stop);
+            return change(node, self.made.take()).map(|()| 1).map_err(Fault::Stop);
         };
         if is_index(step) {
             let index: usize = step.parse().map_err(|_| Fault::Mismatch)?;
             let items = Self::items(node)?;
             if items.len() == index && self.create.is_some() {
-                items.push(self.made(rest.first()));
+                items.push(self.make(rest.first()));
             }
             let item = items.get_mut(index).ok_or(Fault::Mismatch)?;
             return self.visit(item, rest, change);
@@ -601,7 +706,7 @@ impl Walk<'_> {
             if self.create.is_none() {
                 return Ok(0);
             }
-            node.set(step, self.place, self.made(rest.first()));
+            node.set(step, self.place, self.make(rest.first()));
         }
         let field = node.get_mut(step).ok_or(Fault::Mismatch)?;
         match field.kind {
@@ -609,8 +714,18 @@ impl Walk<'_> {
             _ if rest.is_empty() => self.visit(field, rest, change),
             // A path into a text was tried before this walk.
             Kind::Null => self.visit(field, rest, change),
-            _ => Err(Fault::Mismatch),
+            _ => self.visit_text(field, rest, change),
         }
+    }
+
+    /// What a text holds is read only here, where no field in it can be set: kustomize changes a copy, and forgets it.
+    fn visit_text(&self, text: &Node, rest: &[&str], change: &mut Change<'_>) -> Result<usize, Fault> {
+        let reading = yaml::read(self.place.source, &written(text, self.sources));
+        if !reading.diagnostics.is_empty() {
+            return Err(Fault::Mismatch);
+        }
+        let mut inner = reading.documents.into_iter().next().ok_or(Fault::Mismatch)?;
+        self.visit(&mut inner.root, rest, change)
     }
 
     fn visit_elements(
@@ -627,7 +742,7 @@ impl Walk<'_> {
         for item in items.iter_mut() {
             if key.is_empty() {
                 if regex.is_match(self.shown(item).trim()) {
-                    change(item).map_err(Fault::Stop)?;
+                    change(item, false).map_err(Fault::Stop)?;
                     found += 1;
                 }
             } else if item.get(key).is_some_and(|value| regex.is_match(self.shown(value).trim())) {
@@ -637,7 +752,8 @@ impl Walk<'_> {
         if found > 0 || self.create.is_none() {
             return Ok(found);
         }
-        let value = read_plain(pattern, self.place);
+        self.made.set(true);
+        let value = untyped::untyped(pattern, self.place);
         let item = if key.is_empty() {
             value
         } else {
@@ -649,12 +765,12 @@ impl Walk<'_> {
         }
         items.push(item);
         let item = items.last_mut().expect("it was just added");
-        if key.is_empty() { change(item).map(|()| 1).map_err(Fault::Stop) } else { self.visit(item, rest, change) }
+        self.visit(item, if key.is_empty() { &[] } else { rest }, change)
     }
 
     /// A scalar as it is written, quotes and all.
     fn shown(&self, node: &Node) -> String {
-        if is_quoted(node, self.sources) {
+        if Quotes::default().has(node, self.sources) {
             let text = self.sources.text(node.place);
             if text.starts_with(['"', '\'']) {
                 return text.to_owned();
@@ -664,7 +780,8 @@ impl Walk<'_> {
     }
 
     /// What is made where a field or item is missing; the step after it says what it must hold.
-    fn made(&self, next: Option<&&str>) -> Node {
+    fn make(&self, next: Option<&&str>) -> Node {
+        self.made.set(true);
         let kind = match next {
             Some(next) if is_element(next) || is_index(next) => Kind::List(Vec::new()),
             Some(_) => Kind::Map(Entries::default()),

@@ -5,7 +5,7 @@ use crate::{
         Resource, Stop, edit, fails,
         field_specs::{Configuration, FieldSpec, Make},
         file::Kustomization,
-        patch::is_quoted,
+        quotes::Quotes,
     },
     node::{Kind, Node},
     source::Sources,
@@ -27,7 +27,9 @@ pub(in crate::kustomize) fn apply(
         for field in &fields.replicas {
             for resource in resources.iter_mut().filter(|resource| is_meant(resource, name, field)) {
                 found = true;
-                field.visit(&mut resource.object, Make::Scalar, place, &mut |node| set(node, &count, sources))?;
+                let Resource { object, marks, .. } = resource;
+                let quotes = &marks.quotes;
+                field.visit(object, Make::Scalar, place, &mut |node| set(node, &count, quotes, sources))?;
             }
         }
         if !found {
@@ -48,11 +50,11 @@ fn is_meant(resource: &Resource, name: &str, field: &FieldSpec) -> bool {
                 .any(|past| past.name == name && field.selects(&past.group, &past.version, &past.kind)))
 }
 
-fn set(node: &mut Node, count: &Node, sources: &Sources) -> Result<(), Stop> {
+fn set(node: &mut Node, count: &Node, quotes: &Quotes, sources: &Sources) -> Result<(), Stop> {
     if matches!(node.kind, Kind::Map(_) | Kind::List(_)) {
         return Err(fails("the number of replicas is to be set where no number can stand", node.place));
     }
-    let quoted = is_quoted(node, sources);
+    let quoted = quotes.has(node, sources);
     *node = count.clone();
     if quoted {
         node.kind = Kind::String(edit::scalar_text(count).unwrap_or_default());

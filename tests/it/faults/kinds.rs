@@ -77,6 +77,7 @@ pub const KINDS: &[Kind] = &[
     kind("a file that is not listed", "file-unused", unlisted),
     kind("a unit that is not listed", "unit-unreachable", unit_unlisted),
     kind("a chart without one version", "chart-floating", floating),
+    kind("a value that the schema of its chart does not allow", "chart-values-invalid", value_refused),
     kind("a field misspelt", "manifest-field-unknown", field_misspelt),
     kind("a text for a number", "manifest-type", wrong_type),
     kind("a secret never set", "secret-placeholder", never_set),
@@ -985,6 +986,25 @@ fn floating(tree: &Tree) -> Vec<Fault<'_>> {
         faults.extend(all.into_iter().skip(at).step_by(4));
     }
     faults
+}
+
+fn value_refused(tree: &Tree) -> Vec<Fault<'_>> {
+    let wrong = |line: &str| {
+        let wrong = match line {
+            "    replicas: 2" => "    replicas: two",
+            "    mode: steady" => "    mode: sideways",
+            "    port: 8080" => "    port: 80800",
+            // Null takes the default away.
+            "    title: Notices" => "    title: null",
+            "      size: 5Gi" => "      sise: 5Gi",
+            _ => return None,
+        };
+        Some(wrong.to_owned())
+    };
+    let wanted = |document: &Document<'_>, line: &str| {
+        document.is("HelmRelease", "helm.toolkit") && document.name() == "board" && wrong(line).is_some()
+    };
+    instead(tree, wanted, |line| vec![wrong(line).unwrap()], 0)
 }
 
 fn field_misspelt(tree: &Tree) -> Vec<Fault<'_>> {
