@@ -6,6 +6,8 @@ use crate::{
     claims::{helm::Release, release, shown, terraform::Origin},
     code,
     diagnostic::{Diagnostic, Severity},
+    flux::Object,
+    foundation::is_about,
     node::Node,
     repository::{Repository, join, parent},
     source::{Place, SourceId, Span},
@@ -179,6 +181,50 @@ struct Said {
     pin: Pin,
     path: String,
     is_prose: bool,
+}
+
+/// The oldest minor release of Kubernetes that anything says a cluster runs, where it says so, and whether all say the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Kubernetes {
+    pub minor: u32,
+    pub place: Place,
+    pub is_agreed: bool,
+}
+
+/// What a cluster runs, by its machine configurations, Terraform, and the objects that operators upgrade it by. A default in Terraform is
+/// not counted: a file that is not committed may say otherwise.
+pub(super) fn kubernetes(survey: &Survey, cluster: usize) -> Option<Kubernetes> {
+    let defaults: BTreeSet<Place> =
+        survey.terraform.settings.iter().filter(|it| it.origin == Origin::Default).map(|it| it.place).collect();
+    let is_counted = |it: &Said| {
+        let is_about = is_about(survey, it.pin.place, Some(cluster));
+        it.of == Platform::Kubernetes && !it.is_prose && !defaults.contains(&it.pin.place) && is_about
+    };
+    let mut pins: Vec<Pin> = said(survey).into_iter().filter(is_counted).map(|it| it.pin).collect();
+    let objects = super::objects(survey).filter(|(at, ..)| *at == cluster);
+    pins.extend(objects.filter_map(|(.., object)| upgrade(object)));
+    let releases: BTreeSet<[u32; 2]> = pins.iter().map(|pin| [pin.version.numbers[0], pin.version.numbers[1]]).collect();
+    let oldest = pins.into_iter().min_by(|left, right| left.version.cmp(&right.version))?;
+    let [major, minor, _] = oldest.version.numbers;
+    (major == 1).then_some(Kubernetes { minor, place: oldest.place, is_agreed: releases.len() == 1 })
+}
+
+/// The version that an operator upgrades the cluster to: tuppr's `KubernetesUpgrade` (0.1), or a `Plan` of Rancher's
+/// system-upgrade-controller (0.16) for k3s, RKE2 or with `talosctl upgrade-k8s`.
+fn upgrade(object: &Object) -> Option<Pin> {
+    let written = match (object.id.group.as_str(), object.id.kind.as_str()) {
+        ("tuppr.home-operations.com", "KubernetesUpgrade") => object.node.at(["spec", "kubernetes", "version"])?,
+        ("upgrade.cattle.io", "Plan") => {
+            let upgrade = object.node.at(["spec", "upgrade"])?;
+            let image = upgrade.get("image").and_then(Node::as_str).unwrap_or_default();
+            let words = ["args", "command"].into_iter().filter_map(|key| upgrade.get(key)).flat_map(Node::items);
+            let is_talos = words.filter_map(Node::as_str).any(|word| word == "upgrade-k8s");
+            let is_ours = is_talos || ["k3s-upgrade", "rke2-upgrade"].iter().any(|name| image.contains(name));
+            object.node.at(["spec", "version"]).filter(|_| is_ours)?
+        }
+        _ => return None,
+    };
+    Some(Pin { version: Version::read(written.as_str()?)?, place: written.place })
 }
 
 fn platform(survey: &Survey, found: &mut Vec<Diagnostic>) {

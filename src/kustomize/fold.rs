@@ -3,12 +3,14 @@
 //! Its writer decides by the first letter of the whole text whether to double a line break, so that a line that is indented more
 //! than the text, and the end of a text that keeps its line breaks, get one too many. That is what reaches the cluster.
 
+use super::untyped;
 use crate::{
     node::{Kind, Node},
     source::{Place, Sources},
 };
 
-/// Does to every folded text what writing and reading it does, and to keys in braces that have no value, which get an empty text.
+/// Does to every folded text what writing and reading it does, and to keys in braces that have no value, which get an empty text. What
+/// has no type yet gets one.
 /// Afterwards a text counts as written in quotes, so that this happens once.
 pub(super) fn settle(node: &mut Node, sources: &Sources) {
     fill_braces(node, sources);
@@ -36,6 +38,7 @@ fn fill_braces(node: &mut Node, sources: &Sources) {
             }
         }
         Kind::List(items) => items.iter_mut().for_each(|item| fill_braces(item, sources)),
+        Kind::String(_) => untyped::settle(node),
         _ => {}
     }
 }

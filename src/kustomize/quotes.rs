@@ -66,14 +66,19 @@ impl Quotes {
     pub(super) fn write_anew(&mut self, object: &Node, sources: &Sources) {
         self.other.clear();
         self.settled = true;
-        self.note(object, sources);
+        self.note(object, needs_quotes, sources);
     }
 
-    fn note(&mut self, node: &Node, sources: &Sources) {
+    /// Notes that every text of a map was set anew.
+    pub(super) fn set_anew(&mut self, map: &Node, sources: &Sources) {
+        self.note(map, |text| text.contains('\n') || gets_quotes(text), sources);
+    }
+
+    fn note(&mut self, node: &Node, quoted: fn(&str) -> bool, sources: &Sources) {
         match &node.kind {
-            Kind::Map(entries) => entries.iter().for_each(|entry| self.note(&entry.value, sources)),
-            Kind::List(items) => items.iter().for_each(|item| self.note(item, sources)),
-            Kind::String(text) => self.set(node, needs_quotes(text), sources),
+            Kind::Map(entries) => entries.iter().for_each(|entry| self.note(&entry.value, quoted, sources)),
+            Kind::List(items) => items.iter().for_each(|item| self.note(item, quoted, sources)),
+            Kind::String(text) => self.set(node, quoted(text), sources),
             _ => {}
         }
     }

@@ -220,7 +220,7 @@ fn of_object(unit: usize, object: &Object, makers: &mut Makers) {
 }
 
 /// Programs that copy Secrets and ConfigMaps into other namespaces.
-const COPIERS: &[&str] =
+pub(super) const COPIERS: &[&str] =
     &["reflector", "replicator", "kubed", "config-syncer", "clustersecret", "kyverno", "secret-copier"];
 
 /// The keys that a manifest writes; unknown where somebody else fills it in.

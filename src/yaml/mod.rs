@@ -9,7 +9,7 @@ mod scalar;
 mod write;
 
 pub use read::{read, read_for_kubectl};
-pub(crate) use scalar::{as_go_prints, is_text};
+pub(crate) use scalar::{as_go_prints, is_number, is_text};
 pub use write::{quoted, write};
 
 use crate::{diagnostic::Diagnostic, node::Node, source::Place};

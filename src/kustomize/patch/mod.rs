@@ -7,7 +7,7 @@ mod merge;
 
 use std::{borrow::Cow, cell::RefCell, collections::HashSet};
 
-pub(super) use self::merge::written;
+pub(super) use self::merge::{is_date, written};
 use self::{inline::Inline, json::Operation};
 use super::{
     Id, Marks, Quotes, Resource, Stop,
@@ -105,7 +105,7 @@ fn file(builder: &mut Builder<'_>, folder: &str, line: &Node) -> Result<Text, St
     let Some(target) = target else { return Err(missing(format!("`{path}` does not exist"), line.place)) };
     let file = repository.file(&target).expect("it was just found");
     let read = if let Some(fault) = &file.fault {
-        Err(Stop::Fails(Box::new(fault.clone())))
+        Err(Stop::Fails(fault.clone()))
     } else if let (Some(reading), Some(text)) = (&file.yaml, repository.text(&target)) {
         let inline = Inline { reading: reading.clone(), first_for_kubectl: kubectl::first(reading) };
         Ok(Text { inline, whole: text.to_owned(), place: line.place })
@@ -417,7 +417,7 @@ impl Patch {
         let object = &mut resource.object;
         // The object goes through JSON.
         fold::settle(object, sources);
-        json::apply(object, operations)?;
+        json::apply(object, operations, sources)?;
         if shows_notes && let Some(annotations) = edit::at_mut(object, &["metadata", "annotations"]) {
             notes::hide(annotations);
         }

@@ -554,6 +554,7 @@ impl Target {
         if !text.trim_start().starts_with(['{', '[']) {
             return Err(refused("a replacement within the YAML that a text holds", self.place));
         }
+        untyped::settle_all(&mut inner);
         let pretty = text.contains('\n') && text.contains("  ");
         let json = as_go_writes(&inner.to_json(), pretty);
         let Some(field) = find_mut(object, &path, sources) else { return Ok(false) };

@@ -90,6 +90,7 @@ pub const KINDS: &[Kind] = &[
     kind("OpenTofu code that is not there", "tofu-missing", no_code),
     kind("`createNamespace` beside an owned Namespace", "create-namespace-owned", create_namespace),
     kind("a Secret that nobody makes", "secret-unmade", secret_unmade),
+    kind("a Secret called after its release", "secret-unmade", secret_of_release),
     kind("a ConfigMap that nobody makes", "configmap-unmade", map_unmade),
     kind("a key that is not in it", "key-unmade", key_unmade),
     kind("an address that no pool has", "address-stray", address_stray),
@@ -1208,6 +1209,14 @@ fn secret_unmade(tree: &Tree) -> Vec<Fault<'_>> {
     let mut faults = reference_misspelt(tree, "secretKeyRef:", 1);
     faults.extend(instead(tree, tls, |_| vec!["      secretName: wildcard".to_owned()], 0));
     faults
+}
+
+fn secret_of_release(tree: &Tree) -> Vec<Fault<'_>> {
+    let text = "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata:\n  name: planted\nspec:\n  interval: 1h\n  \
+                chart:\n    spec:\n      chart: app-template\n      version: 4.3.0\n      sourceRef:\n        kind: HelmRepository\n        \
+                name: app-template\n  values:\n    controllers:\n      planted:\n        envFrom:\n          - secretRef:\n              \
+                name: \"{{ .Release.Name }}-keys\"\n";
+    beside(tree, text, 19)
 }
 
 fn map_unmade(tree: &Tree) -> Vec<Fault<'_>> {
