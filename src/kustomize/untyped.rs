@@ -3,7 +3,7 @@
 //! A replacement writes the text of a value and leaves its type alone. Whether they fit shows when the object is read again, and until
 //! then a patch may still take the value away.
 
-use super::{Stop, edit, fails};
+use super::{Stop, edit, fails, quotes::gets_quotes};
 use crate::{
     node::{Kind, Node},
     source::{Place, Span},
@@ -30,6 +30,13 @@ pub(super) fn untyped(text: &str, place: Place) -> Node {
 /// A text that is nothing else, even at the place of one without a type.
 pub(super) fn typed(text: impl Into<String>, place: Place) -> Node {
     edit::string(text, if place == before(place) { behind(place) } else { place })
+}
+
+/// Makes a text of a value without a type that could be something else, as patches of its object do.
+pub(super) fn quote(node: &mut Node) {
+    if is_untyped(node) && node.as_str().is_some_and(gets_quotes) {
+        node.place = behind(node.place);
+    }
 }
 
 /// Gives every value below a node its type, if it has none yet.
