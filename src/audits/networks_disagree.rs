@@ -424,7 +424,7 @@ fn domains(node: &Node, see: &mut dyn FnMut(String, Place)) {
     match &node.kind {
         Kind::Map(entries) => entries.iter().for_each(|entry| domains(&entry.value, see)),
         Kind::List(items) => items.iter().for_each(|item| domains(item, see)),
-        Kind::String(text) if !has_placeholder(text) => {
+        Kind::String(text) if text.contains('.') && text.contains(".svc.") && !has_placeholder(text) => {
             for (at, mark) in text.match_indices(".svc.") {
                 if let Some(domain) = domain_behind(&text[..at], &text[at + mark.len()..]) {
                     see(domain, node.place);

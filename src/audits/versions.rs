@@ -203,7 +203,8 @@ pub(super) fn kubernetes(survey: &Survey, cluster: usize) -> Option<Kubernetes> 
     let mut pins: Vec<Pin> = said(survey).into_iter().filter(is_counted).map(|it| it.pin).collect();
     let objects = super::objects(survey).filter(|(at, ..)| *at == cluster);
     pins.extend(objects.filter_map(|(.., object)| upgrade(object)));
-    let releases: BTreeSet<[u32; 2]> = pins.iter().map(|pin| [pin.version.numbers[0], pin.version.numbers[1]]).collect();
+    let releases: BTreeSet<[u32; 2]> =
+        pins.iter().map(|pin| [pin.version.numbers[0], pin.version.numbers[1]]).collect();
     let oldest = pins.into_iter().min_by(|left, right| left.version.cmp(&right.version))?;
     let [major, minor, _] = oldest.version.numbers;
     (major == 1).then_some(Kubernetes { minor, place: oldest.place, is_agreed: releases.len() == 1 })
