@@ -45,7 +45,8 @@ fn fill_braces(node: &mut Node, sources: &Sources) {
 
 /// Whether a text is folded.
 pub(super) fn is_folded(node: &Node, sources: &Sources) -> bool {
-    matches!(node.kind, Kind::String(_)) && header(node.place, sources).is_some_and(|(style, _)| style == '>')
+    let is_written = node.place.span.start < node.place.span.end;
+    matches!(node.kind, Kind::String(_)) && is_written && matches!(header(node.place, sources), Some(('>', _)))
 }
 
 /// Folds a text that takes the place of a folded one, or unfolds it where it takes the place of another one.
@@ -71,7 +72,8 @@ fn each(node: &mut Node, sources: &Sources, found: &mut dyn FnMut(&mut String, &
         Kind::Map(entries) => entries.values_mut().for_each(|(_, value)| each(value, sources, found)),
         Kind::List(items) => items.iter_mut().for_each(|item| each(item, sources, found)),
         Kind::String(text) => {
-            if let Some(('>', header)) = matters(text).then(|| header(node.place, sources)).flatten() {
+            let is_block = matters(text) && node.place.span.start < node.place.span.end;
+            if let Some(('>', header)) = is_block.then(|| header(node.place, sources)).flatten() {
                 found(text, &mut node.place, header);
             }
         }

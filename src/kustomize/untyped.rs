@@ -141,9 +141,9 @@ pub(super) fn before(place: Place) -> Place {
     Place { span, ..place }
 }
 
-/// A place that is not empty.
+/// A place that is not empty, and has no mark of a block before it.
 fn behind(place: Place) -> Place {
-    let span = Span { end: place.span.start + 1, ..place.span };
+    let span = Span { start: place.span.start + 1, end: place.span.start + 2 };
     Place { span, ..place }
 }
 
