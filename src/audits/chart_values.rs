@@ -34,6 +34,7 @@ pub fn audit(survey: &Survey, found: &mut Vec<Diagnostic>) {
 fn finding(survey: &Survey, install: &Install, misfit: &Misfit, message: String) -> Diagnostic {
     let consequence = match install.tool {
         Tool::ArgoCd => "Helm refuses to render the chart, so Argo CD changes nothing of it",
+        Tool::Terraform => "Helm refuses it, and `terraform apply` fails",
         _ => "Helm refuses to install or upgrade the release, which stays as it is",
     };
     Diagnostic::new(code!("chart-values-invalid"), message)

@@ -1,13 +1,13 @@
-//! Who installs a chart that lies in the repository: HelmReleases of Flux, Applications of Argo CD.
+//! Who installs a chart that lies in the repository: HelmReleases of Flux, Applications of Argo CD, releases of Terraform.
 
 use super::load::read;
 use crate::{
     claim::ObjectId,
     claims::{
-        Tool,
+        Certainty, Tool,
         argocd::{Application, Origin},
         helm::{self, Release},
-        release,
+        release, terraform,
     },
     flux::{Cluster, Object, Unit},
     node::{Kind, Node, escape},
@@ -54,6 +54,7 @@ pub fn installs(
     clusters: &[Cluster],
     releases: &[Release],
     applications: &[Application],
+    terraform: &terraform::Facts,
 ) -> Vec<Install> {
     let mut installs = Vec::new();
     for (at, release) in releases.iter().enumerate() {
@@ -68,6 +69,7 @@ pub fn installs(
             installs.extend(of_argo(repository, application, origin));
         }
     }
+    installs.extend(terraform.releases.iter().filter_map(|release| of_terraform(repository, release)));
     installs
 }
 
@@ -94,7 +96,7 @@ fn of_flux(
     let instead = merged_files(repository, files);
     let own = spec(&["values"]).cloned();
     // A variable without a value leaves a gap that something may be meant to fill.
-    let has_gaps = own.as_ref().is_some_and(|own| unit.undefined.iter().any(|gap| holds(own, gap.place)));
+    let has_gaps = unit.undefined.iter().any(|gap| holds(&found.values, gap.place));
     let written = object.node.get("spec").and_then(|spec| spec.entry("values"));
     // A HelmChart of its own may name files with values, too.
     let is_plain =
@@ -127,7 +129,7 @@ fn holds(node: &Node, place: Place) -> bool {
 /// A path of `--set` as a pointer, where it has nothing but keys in it.
 fn plain_path(path: &str) -> Option<String> {
     let is_plain = path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
-    is_plain.then(|| path.split('.').map(|step| format!("/{}", escape(step))).collect())
+    is_plain.then(|| format!("/{}", path.split('.').map(escape).collect::<Vec<_>>().join("/")))
 }
 
 /// The values of files, later ones over earlier ones; None where there are none or one cannot be read.
@@ -188,6 +190,38 @@ fn of_argo(repository: &Repository, application: &Application, origin: &Origin) 
         values_place: entry.map_or(place, |entry| entry.key_place),
         of_flux: None,
     })
+}
+
+fn of_terraform(repository: &Repository, found: &terraform::Release) -> Option<Install> {
+    let chart = found.chart.as_ref().filter(|_| found.resource.certainty != Certainty::Possible)?;
+    // The provider takes a name for a folder only if it says so.
+    let is_path = found.repository.is_none() && (chart.text.starts_with('.') || chart.text.contains('/'));
+    let folder = is_path.then(|| resolve(&found.resource.root, &chart.text)).flatten()?;
+    let values = found.values.iter().cloned().fold(empty(chart.place), helm::merged);
+    is_chart(repository, &folder).then(|| Install {
+        tool: Tool::Terraform,
+        release: release(&found.namespace, &found.name),
+        namespace: found.namespace.clone(),
+        folder,
+        instead: None,
+        is_plain: found.has_all_values && !may_be_boolean(&values),
+        own: empty(chart.place),
+        values,
+        has_all_values: found.has_all_values,
+        replaced: Vec::new(),
+        is_held_to_schema: true,
+        place: chart.place,
+        values_place: found.values.first().map_or(chart.place, |first| first.place),
+        of_flux: None,
+    })
+}
+
+/// Whether a value is a text here and may be a boolean for Helm, which reads YAML otherwise.
+fn may_be_boolean(node: &Node) -> bool {
+    const WORDS: &[&str] = &["y", "n", "yes", "no", "on", "off"];
+    node.as_str().is_some_and(|text| WORDS.iter().any(|word| word.eq_ignore_ascii_case(text)))
+        || node.items().iter().any(may_be_boolean)
+        || node.entries().iter().any(|entry| may_be_boolean(&entry.value))
 }
 
 fn empty(place: Place) -> Node {

@@ -153,6 +153,7 @@ impl Rendering<'_> {
         }
         let consequence = match install.tool {
             Tool::ArgoCd => "Argo CD changes nothing of the Application until it can be rendered",
+            Tool::Terraform => "`terraform apply` fails until it can be rendered",
             _ => "the release is neither installed nor upgraded until it can be rendered",
         };
         let message = format!("the chart in `{folder}` cannot be rendered with the values of this release");
@@ -194,12 +195,12 @@ impl Rendering<'_> {
             && asks.into_iter().all(|word| texts().all(|text| !text.contains(word)))
     }
 
-    /// The place of a line of a file.
+    /// The place of a line of a file, or of its last one.
     fn line(&self, path: &str, line: usize) -> Option<Place> {
         let source = self.repository.file(path)?.source?;
         let text = &self.repository.sources.get(source).text;
-        let start: usize = text.split_inclusive('\n').take(line.checked_sub(1)?).map(str::len).sum();
-        let written = text.get(start..)?.lines().next()?;
+        let (at, written) = text.lines().enumerate().take(line.max(1)).last()?;
+        let start: usize = text.split_inclusive('\n').take(at).map(str::len).sum();
         let indentation = written.len() - written.trim_start().len();
         Some(Place { source, span: Span::new(start + indentation, start + written.trim_end().len()) })
     }
@@ -269,6 +270,7 @@ fn twice(install: &Install, part: &Part, key: &str) -> Diagnostic {
     let finding = if part.place == install.place { finding } else { finding.at(part.place, "rendered from here") };
     match install.tool {
         Tool::ArgoCd => finding.severity(Severity::Warning).note("Argo CD silently keeps the last of the two"),
+        Tool::Terraform => finding.severity(Severity::Warning).note("Helm silently keeps the last of the two"),
         _ => finding.note(TWICE),
     }
 }

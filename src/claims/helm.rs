@@ -323,7 +323,7 @@ fn values_from(repository: &Repository, reference: &Node, namespace: &str, objec
     }
     let map = objects.get("", "ConfigMap", namespace, text("name")?)?;
     let content = map.node.at(["data", text("valuesKey").unwrap_or("values.yaml")])?;
-    let values = embedded::documents(&repository.sources, content)?.into_iter().next()?;
+    let values = embedded::values(&repository.sources, content)?;
     let file = generated_from(repository, content);
     Some(match file.and_then(|file| file.documents().next()) {
         Some(written) => placed_as(values, written),

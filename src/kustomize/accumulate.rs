@@ -199,7 +199,7 @@ impl<'r> Builder<'r> {
         let origin = self.origin.clone();
         let note = |resources: &mut Vec<Resource>, plugin: &str| {
             if let Some(origin) = &origin {
-                origin.builtin(&kustomization.path, plugin).changed(resources);
+                origin.builtin(&kustomization.path, plugin).changed(resources, sources);
             }
         };
         let (merges, patches) = patches.split_at(kustomization.list("patchesStrategicMerge").len());

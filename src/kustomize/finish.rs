@@ -2,7 +2,14 @@
 
 use std::collections::HashSet;
 
-use super::{Id, Resource, Stop, edit, fails, file::Kustomization, load, names, notes, transform::check_key};
+use super::{
+    Id, Resource, Stop, edit, fails,
+    file::Kustomization,
+    generate, load, names, notes,
+    patch::{is_date, written},
+    transform::check_key,
+    untyped,
+};
 use crate::{
     code,
     diagnostic::Diagnostic,
@@ -44,6 +51,7 @@ pub(super) fn drop_local(resources: &mut Vec<Resource>, sources: &Sources) -> Re
         load::check(&resource.object)?;
         check_keys(&mut resource.object)?;
         resource.marks.mistyped.check(&resource.object, false)?;
+        generate::check_texts(resource)?;
         if let Some(annotations @ Node { kind: Kind::List(_), .. }) = resource.object.at(["metadata", "annotations"])
             && resource.has_marks()
         {
@@ -163,14 +171,18 @@ pub(super) fn tidy_annotations(object: &mut Node, sources: &Sources) {
         metadata.remove("annotations");
         return;
     }
-    let is_tidy = entries.iter().all(|entry| entry.value.as_str().is_some());
+    let is_odd = |value: &Node| value.as_str().is_none() || is_date(value, sources) || untyped::is_untyped(value);
+    let is_tidy = !entries.iter().any(|entry| is_odd(&entry.value));
     if is_tidy {
         return;
     }
     let place = annotations.place;
     let mut entries: Vec<Entry> = entries
         .iter()
-        .map(|entry| Entry { value: edit::string(raw_text(&entry.value, sources), entry.value.place), ..entry.clone() })
+        .map(|entry| Entry {
+            value: untyped::typed(raw_text(&entry.value, sources), entry.value.place),
+            ..entry.clone()
+        })
         .collect();
     entries.sort_by(|one, other| one.key.cmp(&other.key));
     let annotations = Node { place, kind: Kind::Map(entries.into()) };
@@ -179,21 +191,5 @@ pub(super) fn tidy_annotations(object: &mut Node, sources: &Sources) {
 
 /// A scalar as it is written; empty for maps and lists.
 pub(super) fn raw_text(node: &Node, sources: &Sources) -> String {
-    match &node.kind {
-        Kind::String(text) => text.clone(),
-        Kind::Map(_) | Kind::List(_) => String::new(),
-        Kind::Null | Kind::Bool(_) | Kind::Number(_) => {
-            let text = &sources.get(node.place.source).text;
-            let written = text.get(node.place.span.range()).unwrap_or_default().trim();
-            let is_it = match &node.kind {
-                Kind::Null => matches!(written, "" | "~" | "null" | "Null" | "NULL"),
-                Kind::Bool(flag) => written.eq_ignore_ascii_case(if *flag { "true" } else { "false" }),
-                _ => {
-                    written.starts_with(|first: char| first.is_ascii_digit() || "+-.".contains(first))
-                        && written.len() < 32
-                }
-            };
-            if is_it { written.to_owned() } else { edit::scalar_text(node).unwrap_or_default() }
-        }
-    }
+    written(node, sources).into_owned()
 }

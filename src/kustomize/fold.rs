@@ -3,12 +3,14 @@
 //! Its writer decides by the first letter of the whole text whether to double a line break, so that a line that is indented more
 //! than the text, and the end of a text that keeps its line breaks, get one too many. That is what reaches the cluster.
 
+use super::untyped;
 use crate::{
     node::{Kind, Node},
     source::{Place, Sources},
 };
 
-/// Does to every folded text what writing and reading it does, and to keys in braces that have no value, which get an empty text.
+/// Does to every folded text what writing and reading it does, and to keys in braces that have no value, which get an empty text. What
+/// has no type yet gets one.
 /// Afterwards a text counts as written in quotes, so that this happens once.
 pub(super) fn settle(node: &mut Node, sources: &Sources) {
     fill_braces(node, sources);
@@ -36,6 +38,24 @@ fn fill_braces(node: &mut Node, sources: &Sources) {
             }
         }
         Kind::List(items) => items.iter_mut().for_each(|item| fill_braces(item, sources)),
+        Kind::String(_) => untyped::settle(node),
+        _ => {}
+    }
+}
+
+/// Whether a text is folded.
+pub(super) fn is_folded(node: &Node, sources: &Sources) -> bool {
+    matches!(node.kind, Kind::String(_)) && header(node.place, sources).is_some_and(|(style, _)| style == '>')
+}
+
+/// Folds a text that takes the place of a folded one, or unfolds it where it takes the place of another one.
+pub(super) fn fold(node: &mut Node, folded: bool, sources: &Sources) {
+    if folded == is_folded(node, sources) {
+        return;
+    }
+    match &mut node.kind {
+        Kind::String(text) if folded && matters(text) && can_be_block(text) => *text = refolded(text),
+        Kind::String(_) if !folded => forget(node, sources),
         _ => {}
     }
 }
@@ -51,14 +71,18 @@ fn each(node: &mut Node, sources: &Sources, found: &mut dyn FnMut(&mut String, &
         Kind::Map(entries) => entries.values_mut().for_each(|(_, value)| each(value, sources, found)),
         Kind::List(items) => items.iter_mut().for_each(|item| each(item, sources, found)),
         Kind::String(text) => {
-            let inner = text.trim_end_matches('\n');
-            let matters = inner.contains('\n') || text.len() > inner.len() + 1;
-            if let Some(('>', header)) = matters.then(|| header(node.place, sources)).flatten() {
+            if let Some(('>', header)) = matters(text).then(|| header(node.place, sources)).flatten() {
                 found(text, &mut node.place, header);
             }
         }
         _ => {}
     }
+}
+
+/// Whether folding could change a text.
+fn matters(text: &str) -> bool {
+    let inner = text.trim_end_matches('\n');
+    inner.contains('\n') || text.len() > inner.len() + 1
 }
 
 /// The mark (`>` or `|`) that the line before a block ends with, and where it is. The place of a block is what comes after. Within a text

@@ -6,14 +6,16 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Resource, Stop,
+    Marks, Resource, Stop,
     accumulate::{Builder, missing},
     edit, fails,
     file::{Kustomization, malformed},
     finish, fold, origin,
     patch::written,
+    quotes::Quotes,
     refused, remote,
     transform::check_key,
+    untyped,
 };
 use crate::{
     node::{Entry, Kind, Node},
@@ -99,6 +101,7 @@ pub(super) fn generate(
         object.set("type", place, text(entry, "type").cloned().unwrap_or(default));
         object.set("data", place, edit::empty_map(place));
     }
+    let mut unreadable = Vec::new();
     for pair in pairs(builder, folder, entry, what)? {
         check_key(&pair.key, pair.place)?;
         let (field, value) = match (what, String::from_utf8(pair.value)) {
@@ -108,9 +111,7 @@ pub(super) fn generate(
             (Generated::Secret, Err(error)) => ("data", base64_lines(error.as_bytes())),
         };
         if value.starts_with('\t') && value.contains('\n') && fold::can_be_block(&value) {
-            let message =
-                format!("the text of `{}` begins with a tab, which kustomize writes and cannot read again", pair.key);
-            return Err(fails(message, pair.place));
+            unreadable.push(pair.place);
         }
         edit::set_at(&mut object, &[field, &pair.key], edit::string(value, pair.place));
     }
@@ -137,7 +138,26 @@ pub(super) fn generate(
         _ => Behavior::Unspecified,
     };
     resource.marks.generated = true;
+    resource.marks.unreadable = unreadable;
     Ok(resource)
+}
+
+/// Fails where an object still has a text that kustomize writes as a block and cannot read again.
+pub(super) fn check_texts(resource: &Resource) -> Result<(), Stop> {
+    let unreadable = &resource.marks.unreadable;
+    if unreadable.is_empty() {
+        return Ok(());
+    }
+    let is_one =
+        |value: &Node| value.as_str().is_some_and(|text| text.starts_with('\t')) && unreadable.contains(&value.place);
+    match resource.object.get("data").and_then(|data| data.entries().iter().find(|entry| is_one(&entry.value))) {
+        None => Ok(()),
+        Some(Entry { key, value, .. }) => {
+            let message =
+                format!("the text of `{key}` begins with a tab, which kustomize writes and cannot read again");
+            Err(fails(message, value.place))
+        }
+    }
 }
 
 fn text<'n>(entry: &'n Node, field: &str) -> Option<&'n Node> {
@@ -329,36 +349,46 @@ fn take_over(new: &mut Resource, old: &Resource, sources: &Sources) {
     }
     let needs_hash = new.marks.needs_hash && old.marks.needs_hash;
     new.past.clone_from(&old.past);
-    new.marks = old.marks.clone();
+    let unreadable = [&new.marks.unreadable[..], &old.marks.unreadable].concat();
+    new.marks = Marks { quotes: Quotes::default(), unreadable, ..old.marks.clone() };
+    for path in [&["data"][..], &["binaryData"], &["metadata", "labels"], &["metadata", "annotations"]] {
+        if let Some(map) = new.object.at(path.iter().copied()) {
+            new.marks.quotes.set_anew(map, sources);
+        }
+    }
     new.marks.needs_hash = needs_hash;
     new.marks.name_is_untyped = true;
 }
 
-/// Adds the entries of the old map that the new one does not have. The result is sorted, and every value a text.
+/// Adds the entries of the old map that the new one does not have. The result is sorted, and every value a text; in data null is none.
 fn merge_map(new: &mut Node, old: &Node, path: &[&str], sources: &Sources) {
     let mut all: BTreeMap<String, Node> = BTreeMap::new();
     for map in [old.at(path.iter().copied()), new.at(path.iter().copied())].into_iter().flatten() {
         for entry in map.entries() {
-            let text = finish::raw_text(&entry.value, sources);
-            all.insert(entry.key.clone(), edit::string(text, entry.value.place));
+            let is_none = edit::is_null(&entry.value) && path[0] != "metadata";
+            let text = if is_none { String::new() } else { finish::raw_text(&entry.value, sources) };
+            all.insert(entry.key.clone(), untyped::typed(text, entry.value.place));
         }
     }
     let place = new.place;
     edit::remove_at(new, path);
     if !all.is_empty() {
         let entries = all.into_iter().map(|(key, value)| Entry { key, key_place: value.place, value });
-        edit::set_at(new, path, Node { place, kind: Kind::Map(entries.collect()) });
+        let mut map = Node { place, kind: Kind::Map(entries.collect()) };
+        fold::forget(&mut map, sources);
+        edit::set_at(new, path, map);
     }
 }
 
 /// Ends the names of what was generated with the hash of what it says.
 pub(super) fn add_hashes(resources: &mut [Resource], sources: &Sources) -> Result<(), Stop> {
     for resource in resources.iter_mut().filter(|resource| resource.marks.needs_hash) {
-        let hash = hash(&resource.object, sources)?;
         resource.remember();
+        let old = resource.object.at(["metadata", "name"]).map(|name| finish::raw_text(name, sources));
+        fold::settle(&mut resource.object, sources);
+        let hash = hash(&resource.object, sources)?;
         if let Some(name) = edit::at_mut(&mut resource.object, &["metadata", "name"]) {
-            let old = edit::scalar_text(name).unwrap_or_default();
-            name.kind = Kind::String(format!("{old}-{hash}"));
+            name.kind = Kind::String(format!("{}-{hash}", old.unwrap_or_default()));
         }
     }
     Ok(())

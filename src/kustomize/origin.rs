@@ -2,8 +2,11 @@
 
 use std::fmt::Write as _;
 
-use super::{Resource, Stop, edit, fails};
-use crate::{repository::parent, source::Place};
+use super::{Resource, Stop, edit, fails, finish};
+use crate::{
+    repository::parent,
+    source::{Place, Sources},
+};
 
 const ORIGIN: &str = "config.kubernetes.io/origin";
 const TRANSFORMATIONS: &str = "alpha.config.kubernetes.io/transformations";
@@ -51,9 +54,10 @@ impl Builtin {
         }
     }
 
-    /// Notes on objects that this changed them.
-    pub fn changed(&self, resources: &mut [Resource]) {
+    /// Notes on objects that this changed them, which makes texts of all annotations.
+    pub fn changed(&self, resources: &mut [Resource], sources: &Sources) {
         for resource in resources {
+            finish::tidy_annotations(&mut resource.object, sources);
             let place = resource.place;
             if annotation(resource, ORIGIN).is_none() {
                 annotate(resource, ORIGIN, self.0.clone(), place);

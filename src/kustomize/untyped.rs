@@ -3,7 +3,7 @@
 //! A replacement writes the text of a value and leaves its type alone. Whether they fit shows when the object is read again, and until
 //! then a patch may still take the value away.
 
-use super::{Stop, edit, fails};
+use super::{Stop, edit, fails, quotes::gets_quotes};
 use crate::{
     node::{Kind, Node},
     source::{Place, Span},
@@ -22,13 +22,41 @@ pub(super) fn read(text: &str, place: Place) -> Node {
     node
 }
 
-/// A text as it is read where it stands without quotes; nothing there is null. It is of that type only until another is put there.
+/// A text that stands without quotes, and gets a type once its object is read; nothing there is null.
 pub(super) fn untyped(text: &str, place: Place) -> Node {
-    if text.is_empty() {
-        return null(place);
+    if text.is_empty() { null(place) } else { edit::string(text, before(place)) }
+}
+
+/// A text that is nothing else, even at the place of one without a type.
+pub(super) fn typed(text: impl Into<String>, place: Place) -> Node {
+    edit::string(text, if place == before(place) { behind(place) } else { place })
+}
+
+/// Makes a text of a value without a type that could be something else, as patches of its object do.
+pub(super) fn quote(node: &mut Node) {
+    if is_untyped(node) && node.as_str().is_some_and(gets_quotes) {
+        node.place = behind(node.place);
     }
-    let node = read(text, place);
-    if edit::is_null(&node) { node } else { Node { place: before(place), ..node } }
+}
+
+/// Gives every value below a node its type, if it has none yet.
+pub(super) fn settle_all(node: &mut Node) {
+    match &mut node.kind {
+        Kind::Map(entries) => entries.values_mut().for_each(|(_, value)| settle_all(value)),
+        Kind::List(items) => items.iter_mut().for_each(settle_all),
+        _ => settle(node),
+    }
+}
+
+/// Gives a value its type, if it has none yet.
+pub(super) fn settle(node: &mut Node) {
+    let Kind::String(text) = &node.kind else { return };
+    if is_untyped(node) && !yaml::is_text(text) {
+        node.kind = read(text, node.place).kind;
+        if edit::is_null(node) {
+            node.place = behind(node.place);
+        }
+    }
 }
 
 /// Null that is written nowhere, near this place.
@@ -37,7 +65,7 @@ pub(super) fn null(place: Place) -> Node {
 }
 
 /// Whether it was made as [`untyped`] makes it.
-fn is_untyped(node: &Node) -> bool {
+pub(super) fn is_untyped(node: &Node) -> bool {
     let is_given = match &node.kind {
         Kind::Null => false,
         Kind::String(text) => !text.is_empty(),
@@ -67,11 +95,11 @@ impl Mistyped {
             }
             None => std::mem::replace(&mut node.kind, Kind::Null),
         };
-        let read = untyped(text, place);
+        let read = if text.is_empty() { null(place) } else { read(text, place) };
         *node = match (&before, &read.kind) {
-            (Kind::String(_), _) => edit::string(text, place),
-            (Kind::Null, Kind::Null) | (Kind::Bool(_), Kind::Bool(_)) => read,
-            (Kind::Number(before), Kind::Number(number)) if before.is_f64() || !number.is_f64() => read,
+            (Kind::String(_), _) => typed(text, place),
+            (Kind::Null, Kind::Null) | (Kind::Bool(_), Kind::Bool(_)) => untyped(text, place),
+            (Kind::Number(before), Kind::Number(number)) if before.is_f64() || !number.is_f64() => untyped(text, place),
             _ => {
                 self.0.push((after(place), before));
                 edit::string(text, after(place))
@@ -110,6 +138,12 @@ impl Mistyped {
 /// The place of nothing before what is written here.
 pub(super) fn before(place: Place) -> Place {
     let span = Span { end: place.span.start, ..place.span };
+    Place { span, ..place }
+}
+
+/// A place that is not empty.
+fn behind(place: Place) -> Place {
+    let span = Span { end: place.span.start + 1, ..place.span };
     Place { span, ..place }
 }
 

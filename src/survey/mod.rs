@@ -150,7 +150,7 @@ pub fn with(
     }
     let releases = helm::releases(&repository, &clusters);
     let applications = argocd::applications(&repository, &clusters);
-    let installs = charts::installs(&repository, &clusters, &releases, &applications);
+    let installs = charts::installs(&repository, &clusters, &releases, &applications, &terraform);
     let chart_schemas = charts::schemas(world, &repository, &installs)?;
     let mut claims = claims::all(&repository, &clusters, &schemas, &releases, &applications, &talos);
     claims.extend(terraform.claims.iter().cloned());

@@ -9,7 +9,7 @@ mod scalar;
 mod write;
 
 pub use read::{read, read_for_kubectl};
-pub(crate) use scalar::{as_go_prints, is_text};
+pub(crate) use scalar::{as_go_prints, is_number, is_text};
 pub use write::{quoted, write};
 
 use crate::{diagnostic::Diagnostic, node::Node, source::Place};
@@ -17,6 +17,11 @@ use crate::{diagnostic::Diagnostic, node::Node, source::Place};
 /// Whether kubectl takes this text, written without quotes, for the text it is.
 pub(crate) fn is_text_for_kubectl(text: &str) -> bool {
     scalar::time(text).is_none() && scalar::resolve_for_kubectl(text) == scalar::Scalar::String
+}
+
+/// The same, where a date is a text too.
+pub(crate) fn is_text_or_date_for_kubectl(text: &str) -> bool {
+    scalar::resolve_for_kubectl(text) == scalar::Scalar::String
 }
 
 /// Whether YAML 1.1 takes this text, written without quotes, for hours, minutes and seconds.

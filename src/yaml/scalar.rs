@@ -66,6 +66,15 @@ pub(crate) fn is_text(text: &str) -> bool {
     resolve(text) == Scalar::String
 }
 
+/// Whether kustomize takes a plain scalar for this number.
+pub(crate) fn is_number(text: &str, number: &Number) -> bool {
+    match resolve(text) {
+        Scalar::Int(read) => read == *number,
+        Scalar::Float(float) => Scalar::number(float).as_ref() == Some(number),
+        _ => false,
+    }
+}
+
 /// What kubectl reads, and whatever else reads YAML with sigs.k8s.io/yaml: `yes` is a boolean, a date is a text.
 pub(super) fn resolve_for_kubectl(text: &str) -> Scalar {
     match text {

@@ -167,4 +167,6 @@ macro_rules! topics {
     };
 }
 
-topics! { fields generators images json6902 labels misfits names namespace openapi patches reading replacements resources }
+topics! {
+    fields generators images json6902 labels layers misfits names namespace openapi patches reading replacements resources
+}

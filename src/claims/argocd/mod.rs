@@ -305,7 +305,7 @@ fn origin(repository: &Repository, source: &Node, name: &str, addresses: &BTreeS
     let folder = path.and_then(|path| resolve("", path.text.trim_start_matches('/')));
     let values = source.at(["helm", "valuesObject"]).cloned().or_else(|| {
         let text = source.at(["helm", "values"])?;
-        embedded::documents(&repository.sources, text)?.into_iter().next()
+        embedded::values(&repository.sources, text)
     });
     Origin {
         folder: folder.filter(|folder| repository.is_folder(folder)),

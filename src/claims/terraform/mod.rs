@@ -149,6 +149,8 @@ pub struct Release {
     pub creates_namespace: bool,
     /// Its values, one document an entry, later ones winning; unknown parts are placeholders.
     pub values: Vec<Node>,
+    /// Whether these are all, and nobody can give others without changing a file.
+    pub has_all_values: bool,
 }
 
 /// A patch of a Talos configuration.

@@ -1,9 +1,10 @@
 //! JSON patches (RFC 6902) as kustomize 5.8 applies them: `replace` also sets a key that a map has not, negative indices count from the end.
 
+use super::merge::print_anew;
 use crate::{
     kustomize::{Stop, fails, notes},
     node::{Kind, Node},
-    source::Place,
+    source::{Place, Sources},
 };
 
 /// One step of a patch. What is wrong with it counts only once it is applied to an object.
@@ -143,20 +144,22 @@ impl Operation {
     }
 }
 
-/// Applies a patch to an object. kustomize writes the object out on the way, so that keys without a value become written nulls.
-pub(super) fn apply(object: &mut Node, operations: &[Operation]) -> Result<(), Stop> {
+/// Applies a patch to an object. kustomize writes the object out on the way, so that keys without a value become written
+/// nulls, and numbers those that Go prints.
+pub(super) fn apply(object: &mut Node, operations: &[Operation], sources: &Sources) -> Result<(), Stop> {
     operations.iter().try_for_each(|operation| operation.apply(object))?;
     let place = object.place;
-    write_nulls(object, place);
+    write(object, place, sources);
     Ok(())
 }
 
-fn write_nulls(node: &mut Node, near: Place) {
+fn write(node: &mut Node, near: Place, sources: &Sources) {
     let own = node.place;
     match &mut node.kind {
         Kind::Null if own.span.start == own.span.end => node.place = near,
-        Kind::List(items) => items.iter_mut().for_each(|item| write_nulls(item, own)),
-        Kind::Map(entries) => entries.values_mut().for_each(|(_, value)| write_nulls(value, own)),
+        Kind::List(items) => items.iter_mut().for_each(|item| write(item, own, sources)),
+        Kind::Map(entries) => entries.values_mut().for_each(|(_, value)| write(value, own, sources)),
+        Kind::Number(_) | Kind::String(_) => print_anew(node, sources),
         _ => {}
     }
 }

@@ -5,11 +5,14 @@
 
 use std::{borrow::Cow, cell::RefCell};
 
+use serde_json::Number;
+
 use super::lists::{Field, Schema};
 use crate::{
-    kustomize::{Stop, edit, fails, quotes::Quotes},
+    kustomize::{Stop, edit, fails, fold, quotes::Quotes, untyped},
     node::{Entry, Kind, Node},
     source::{Place, Sources},
+    yaml,
 };
 
 /// The key that says what to do instead of merging.
@@ -42,10 +45,42 @@ pub(in crate::kustomize) fn written<'n>(node: &'n Node, sources: &'n Sources) ->
     let agrees = match &node.kind {
         Kind::Null => matches!(text, "" | "~" | "null" | "Null" | "NULL"),
         Kind::Bool(flag) => text.eq_ignore_ascii_case(if *flag { "true" } else { "false" }),
-        Kind::Number(number) => text.parse::<f64>().is_ok_and(|value| number.as_f64() == Some(value)),
+        Kind::Number(number) => yaml::is_number(text, number),
+        Kind::String(_) => is_date(node, sources),
         _ => false,
     };
-    if agrees { Cow::Borrowed(text) } else { raw(node) }
+    match &node.kind {
+        _ if agrees => Cow::Borrowed(text),
+        Kind::Number(number) if text.len() == 1 => Cow::Owned(printed(number)),
+        _ => raw(node),
+    }
+}
+
+/// Whether a text is a date that was written without quotes, which kustomize prints in full.
+pub(in crate::kustomize) fn is_date(node: &Node, sources: &Sources) -> bool {
+    let Kind::String(full) = &node.kind else { return false };
+    let is_one = |text: &str| {
+        text != full && text.len() >= "2001-1-1".len() && text.starts_with(|first: char| first.is_ascii_digit())
+    };
+    full.ends_with('Z') && is_one(sources.text(node.place)) && !yaml::is_text(sources.text(node.place))
+}
+
+/// Notes that a number was written anew, as Go prints floats, or a date: of what was written only the first letter is left.
+pub(super) fn print_anew(node: &mut Node, sources: &Sources) {
+    if is_date(node, sources) {
+        node.place.span.end = node.place.span.start + 1;
+    }
+    let Kind::Number(number) = &node.kind else { return };
+    let text = sources.text(node.place);
+    let is_short = text.len() <= 6 && text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0');
+    if !is_short && text.len() > 1 && text.is_ascii() && text != printed(number) {
+        node.place.span.end = node.place.span.start + 1;
+    }
+}
+
+/// A number as Go prints it, once it went through JSON, which has floats only.
+fn printed(number: &Number) -> String {
+    number.as_f64().map_or_else(|| number.to_string(), yaml::as_go_prints)
 }
 
 /// The text of a scalar as it is written; empty for everything else.
@@ -108,6 +143,7 @@ fn settle(node: &mut Node, field: Field) -> Result<(), Stop> {
                 match &value.kind {
                     Kind::Null => lost |= !is_written(value),
                     Kind::Map(_) | Kind::List(_) => settle(value, schema.field(key))?,
+                    Kind::String(_) => untyped::quote(value),
                     _ => {}
                 }
             }
@@ -138,8 +174,12 @@ fn settled_list(mut items: Vec<Node>, keys: &[&str], element: Schema) -> Result<
 /// Whether every item has all keys, or the first alone where none has another, and no two the same.
 fn has_distinct_keys(items: &[Node], keys: &[&str]) -> bool {
     let Some((first, others)) = keys.split_first() else { return false };
-    let text =
-        |item: &Node, key: &str| item.get(key).map(|value| raw(value).into_owned()).filter(|text| !text.is_empty());
+    let text = |item: &Node, key: &str| {
+        item.get(key)
+            .filter(|value| !edit::is_null(value))
+            .map(|value| raw(value).into_owned())
+            .filter(|text| !text.is_empty())
+    };
     let one = |item: &Node| text(item, first);
     if others.iter().any(|key| items.iter().any(|item| text(item, key).is_some())) {
         return false;
@@ -155,7 +195,11 @@ fn adopt(node: &mut Node, field: Field, first: bool) -> Result<bool, Stop> {
         Kind::Null => return Ok(false),
         Kind::Map(_) => {
             match map_directive(node) {
-                Ok(Directive::Delete) => return Ok(false),
+                Ok(Directive::Delete) => {
+                    // It says so once: an item of a list may come by a second time.
+                    node.remove(DIRECTIVE);
+                    return Ok(false);
+                }
                 Ok(_) => {
                     node.remove(DIRECTIVE);
                 }
@@ -212,6 +256,7 @@ impl Merge<'_> {
         }
         if edit::is_null(own) {
             *own = patch.clone();
+            fold::fold(own, false, self.sources);
             self.quotes.borrow_mut().set(own, false, self.sources);
             return adopt(own, field, true);
         }
@@ -241,8 +286,10 @@ impl Merge<'_> {
             }
             _ => {
                 let quoted = self.quotes.borrow().has(own, self.sources);
+                let folded = fold::is_folded(own, self.sources);
                 *own = patch.clone();
-                if quoted && !matches!(patch.kind, Kind::String(_)) {
+                fold::fold(own, folded, self.sources);
+                if quoted && (!matches!(patch.kind, Kind::String(_)) || is_date(patch, self.sources)) {
                     own.kind = Kind::String(written(patch, self.sources).into_owned());
                 }
                 self.quotes.borrow_mut().set(own, quoted, self.sources);
@@ -260,7 +307,11 @@ impl Merge<'_> {
             let stays = match patch.get(key).filter(|_| key != DIRECTIVE) {
                 Some(patch) => self.value(value, patch, field)?,
                 None if edit::is_null(value) => is_written(value),
-                None => settle(value, field).map(|()| true)?,
+                None => {
+                    settle(value, field)?;
+                    untyped::quote(value);
+                    true
+                }
             };
             if !stays {
                 gone.push(key.to_owned());

@@ -7,14 +7,14 @@ mod merge;
 
 use std::{borrow::Cow, cell::RefCell, collections::HashSet};
 
-pub(super) use self::merge::written;
+pub(super) use self::merge::{is_date, written};
 use self::{inline::Inline, json::Operation};
 use super::{
     Id, Marks, Quotes, Resource, Stop,
     accumulate::{Builder, missing},
     edit, fails,
     file::Kustomization,
-    finish, fold,
+    finish, fold, generate,
     id::Identity,
     kubectl, load, notes, refused, remote,
     select::Selector,
@@ -105,7 +105,7 @@ fn file(builder: &mut Builder<'_>, folder: &str, line: &Node) -> Result<Text, St
     let Some(target) = target else { return Err(missing(format!("`{path}` does not exist"), line.place)) };
     let file = repository.file(&target).expect("it was just found");
     let read = if let Some(fault) = &file.fault {
-        Err(Stop::Fails(Box::new(fault.clone())))
+        Err(Stop::Fails(fault.clone()))
     } else if let (Some(reading), Some(text)) = (&file.yaml, repository.text(&target)) {
         let inline = Inline { reading: reading.clone(), first_for_kubectl: kubectl::first(reading) };
         Ok(Text { inline, whole: text.to_owned(), place: line.place })
@@ -383,8 +383,8 @@ impl Patch {
         // kustomize keeps its notes in annotations: a patch that deletes them all deletes these too.
         if document.at(["metadata", "annotations"]).is_some_and(edit::is_null) {
             resource.past.clear();
-            let Marks { variables, shares, mistyped, quotes, .. } = std::mem::take(&mut resource.marks);
-            resource.marks = Marks { variables, shares, mistyped, quotes, ..Marks::default() };
+            let Marks { variables, shares, mistyped, quotes, unreadable, .. } = std::mem::take(&mut resource.marks);
+            resource.marks = Marks { variables, shares, mistyped, quotes, unreadable, ..Marks::default() };
         }
         resource.marks.name_may_change |= self.allow_name_change;
         resource.marks.kind_may_change |= self.allow_kind_change;
@@ -407,6 +407,7 @@ impl Patch {
             resource.remember();
         }
         resource.marks.mistyped.check(&resource.object, true)?;
+        generate::check_texts(resource)?;
         // kustomize keeps earlier names in annotations: there always are some while the patch is applied.
         let shows_notes = operations.iter().any(Operation::reads_notes);
         if shows_notes {
@@ -417,7 +418,7 @@ impl Patch {
         let object = &mut resource.object;
         // The object goes through JSON.
         fold::settle(object, sources);
-        json::apply(object, operations)?;
+        json::apply(object, operations, sources)?;
         if shows_notes && let Some(annotations) = edit::at_mut(object, &["metadata", "annotations"]) {
             notes::hide(annotations);
         }

@@ -554,6 +554,7 @@ impl Target {
         if !text.trim_start().starts_with(['{', '[']) {
             return Err(refused("a replacement within the YAML that a text holds", self.place));
         }
+        untyped::settle_all(&mut inner);
         let pretty = text.contains('\n') && text.contains("  ");
         let json = as_go_writes(&inner.to_json(), pretty);
         let Some(field) = find_mut(object, &path, sources) else { return Ok(false) };
@@ -772,7 +773,8 @@ impl<'w> Walk<'w> {
     fn shown(&self, node: &Node) -> String {
         if Quotes::default().has(node, self.sources) {
             let text = self.sources.text(node.place);
-            if text.starts_with(['"', '\'']) {
+            // A replacement may have taken it over from elsewhere, with or without quotes.
+            if text.starts_with(['"', '\'']) && node.as_str().is_some_and(|own| text.len() > own.len()) {
                 return text.to_owned();
             }
         }
