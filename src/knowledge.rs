@@ -574,6 +574,49 @@ pub fn is_flux_group(group: &str) -> bool {
     group.ends_with(".toolkit.fluxcd.io")
 }
 
+/// API groups whose objects make no Secrets, or only those that are read off them.
+const WITHOUT_SECRETS: &[&str] = &[
+    "apiextensions.k8s.io",
+    "barmancloud.cnpg.io",
+    "bitnami.com",
+    "cert-manager.io",
+    "cilium.io",
+    "external-secrets.io",
+    "externaldns.k8s.io",
+    "gateway.networking.k8s.io",
+    "generators.external-secrets.io",
+    "grafana.integreatly.org",
+    "k8s.cni.cncf.io",
+    "keda.sh",
+    "metallb.io",
+    "monitoring.coreos.com",
+    "snapshot.storage.k8s.io",
+    "talos.dev",
+    "traefik.io",
+    "volsync.backube",
+];
+/// What kinds are called that say what is to be done with something else, whoever defines them.
+const INSTRUCTIONS: &[&str] = &["Backup", "Dashboard", "Monitor", "Policy", "Route", "Rule", "Schedule", "Snapshot"];
+
+/// Whether an operator may make Secrets for a custom resource of this kind that nothing in it names: a database and its password.
+pub fn may_make_secrets(group: &str, kind: &str) -> bool {
+    !is_built_in_group(group)
+        && !is_flux_group(group)
+        && !WITHOUT_SECRETS.contains(&group)
+        && !INSTRUCTIONS.iter().any(|ending| kind.ends_with(ending))
+}
+
+/// The Secret that an operator makes for a custom resource under a name of its own making.
+pub fn secret_of(group: &str, kind: &str, name: &str) -> Option<String> {
+    match (group, kind) {
+        // The credentials of Talos' API, for pods (`kubernetesTalosAPIAccess`, 1.2–1.14).
+        ("talos.dev", "ServiceAccount") => Some(name.to_owned()),
+        // The administrator's password (grafana-operator 5.x).
+        ("grafana.integreatly.org", "Grafana") => Some(format!("{name}-admin-credentials")),
+        _ => None,
+    }
+}
+
 /// API groups that every Kubernetes API server has (Kubernetes 1.29–1.37).
 pub fn is_built_in_group(group: &str) -> bool {
     group.is_empty()

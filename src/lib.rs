@@ -6,6 +6,7 @@
 pub mod accept;
 pub mod audits;
 pub mod calendar;
+pub mod charts;
 pub mod checks;
 pub mod claim;
 pub mod claims;
@@ -19,6 +20,8 @@ pub mod emit;
 pub mod facets;
 pub mod facts;
 pub mod flux;
+pub mod foundation;
+pub mod given;
 pub mod hosts;
 pub mod inventory;
 pub mod knowledge;

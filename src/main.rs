@@ -14,10 +14,6 @@ use gitopsc::{
     world::OsWorld,
 };
 
-/// Many small values are made at once and on several threads.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     report_bugs();
     let arguments = Arguments::parse();

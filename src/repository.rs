@@ -69,7 +69,7 @@ pub struct File {
     /// Its YAML or JSON; None for a file that is neither.
     pub yaml: Option<yaml::Reading>,
     /// Why it could not be read.
-    pub fault: Option<Diagnostic>,
+    pub fault: Option<Box<Diagnostic>>,
 }
 
 impl File {
@@ -80,7 +80,7 @@ impl File {
 
     /// What keeps kustomize from reading it as YAML.
     pub fn faults(&self) -> impl Iterator<Item = &Diagnostic> {
-        self.fault.iter().chain(self.yaml.iter().flat_map(|reading| &reading.diagnostics))
+        self.fault.as_deref().into_iter().chain(self.yaml.iter().flat_map(|reading| &reading.diagnostics))
     }
 }
 
@@ -311,10 +311,11 @@ fn name_files(node: &Node, found: &mut dyn FnMut(&str)) {
     }
 }
 
-fn unreadable(source: SourceId, path: &str, reason: &str) -> Diagnostic {
-    Diagnostic::new(code!("file-unreadable"), format!("`{path}` cannot be read: {reason}"))
+fn unreadable(source: SourceId, path: &str, reason: &str) -> Box<Diagnostic> {
+    let finding = Diagnostic::new(code!("file-unreadable"), format!("`{path}` cannot be read: {reason}"))
         .at(Place { source, span: Span::default() }, "")
-        .about(path)
+        .about(path);
+    Box::new(finding)
 }
 
 fn is_text(path: &str) -> bool {

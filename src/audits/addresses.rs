@@ -79,12 +79,15 @@ fn requests(cluster: &Cluster, told: &mut BTreeSet<Place>, found: &mut Vec<Diagn
         asked(&object.node, &mut |text| {
             for ip in text.text.split(',').filter_map(|part| part.trim().parse::<IpAddr>().ok()) {
                 let is_ours = pools.iter().any(|pool| pool.ranges.iter().any(|range| range.contains(ip)));
-                let is_judged = pools.iter().any(|pool| pool.ranges.iter().any(|range| range.first.is_ipv4() == ip.is_ipv4()));
+                let is_judged =
+                    pools.iter().any(|pool| pool.ranges.iter().any(|range| range.first.is_ipv4() == ip.is_ipv4()));
                 if is_ours || !is_judged || !told.insert(text.place) {
                     continue;
                 }
-                let ranges: Vec<String> = pools.iter().flat_map(|pool| &pool.ranges).map(|range| format!("`{range}`")).collect();
-                let label = if pools.len() == 1 { "the only pool".to_owned() } else { format!("one of {} pools", pools.len()) };
+                let ranges: Vec<String> =
+                    pools.iter().flat_map(|pool| &pool.ranges).map(|range| format!("`{range}`")).collect();
+                let label =
+                    if pools.len() == 1 { "the only pool".to_owned() } else { format!("one of {} pools", pools.len()) };
                 found.push(
                     Diagnostic::new(code!("address-stray"), format!("`{ip}` is asked of the pools, and none has it"))
                         .at(text.place, "")
@@ -174,8 +177,10 @@ fn misnamed(survey: &Survey, told: &mut BTreeSet<Place>, found: &mut Vec<Diagnos
     }
     for ((ip, name), (places, pool)) in wrong {
         let ranges: Vec<String> = pool.ranges.iter().map(|range| format!("`{range}`")).collect();
-        let mut finding =
-            Diagnostic::new(code!("address-stray"), format!("`{ip}` is not in the pool `{name}`, which it is called after"));
+        let mut finding = Diagnostic::new(
+            code!("address-stray"),
+            format!("`{ip}` is not in the pool `{name}`, which it is called after"),
+        );
         for (at, place) in places.into_iter().enumerate() {
             finding = finding.at(place, if at == 0 { "" } else { "here too" });
         }
@@ -269,14 +274,16 @@ fn literal(source: SourceId, text: &str, span: Span, is_prose: bool) -> Option<L
         [letter, ..] if letter.is_alphanumeric() || "_+".contains(*letter) => return None,
         _ => {}
     }
-    if before.ends_with('-') && !before[..start - 1].ends_with(|letter: char| letter.is_ascii_digit() || letter == ' ') {
+    if before.ends_with('-') && !before[..start - 1].ends_with(|letter: char| letter.is_ascii_digit() || letter == ' ')
+    {
         return None;
     }
     let prefix = after.strip_prefix('/').map(|rest| &rest[..rest.len().min(3)]);
     let prefix = prefix.map(|rest| rest.bytes().take_while(u8::is_ascii_digit).count()).filter(|length| *length > 0);
     let prefix = prefix.and_then(|length| after[1..=length].parse().ok());
     let line = &before[before.rfind('\n').map_or(0, |at| at + 1)..];
-    let is_comment = line.trim_start().starts_with(['#', '*']) || line.contains(" #") || line.trim_start().starts_with("//");
+    let is_comment =
+        line.trim_start().starts_with(['#', '*']) || line.contains(" #") || line.trim_start().starts_with("//");
     if is_comment && !is_prose {
         return None;
     }
@@ -349,14 +356,18 @@ impl Known {
     fn meant(&self, ip: Ipv4Addr, is_prose: bool) -> Option<(Ipv4Addr, Place)> {
         let [first, second, third, fourth] = ip.octets();
         let is_crowd = self.crowd.get(&upper(ip)).is_some_and(|ips| ips.len() > FEW);
-        if third == 0 || is_crowd || self.has(ip) || self.networks.iter().any(|(net, _)| upper(net.addr()) == upper(ip)) {
+        if third == 0 || is_crowd || self.has(ip) || self.networks.iter().any(|(net, _)| upper(net.addr()) == upper(ip))
+        {
             return None;
         }
-        let is_other = |own: Ipv4Addr| own.octets()[0] == first && own.octets()[1] != second && own.octets()[2] == third;
+        let is_other =
+            |own: Ipv4Addr| own.octets()[0] == first && own.octets()[1] != second && own.octets()[2] == third;
         let same = self.own.iter().filter(|(own, _)| is_other(**own) && own.octets()[3] == fourth);
         let mut meant: BTreeMap<Ipv4Addr, Place> = same.map(|(own, place)| (*own, *place)).collect();
         if meant.is_empty() && is_prose {
-            for (network, place) in self.networks.iter().filter(|(net, _)| net.prefix_len() >= 24 && is_other(net.addr())) {
+            for (network, place) in
+                self.networks.iter().filter(|(net, _)| net.prefix_len() >= 24 && is_other(net.addr()))
+            {
                 let [first, second, third, _] = network.addr().octets();
                 meant.extend(place.map(|place| (Ipv4Addr::new(first, second, third, fourth), place)));
             }
@@ -397,7 +408,9 @@ fn slips(survey: &Survey, literals: &[Literal], told: &BTreeSet<Place>, found: &
         for (at, place) in places.into_iter().enumerate() {
             finding = finding.at(place, if at == 0 { "" } else { "here too" });
         }
-        found.push(finding.at(place, format!("`{meant}` is")).help(format!("did you mean `{meant}`?")).about(ip.to_string()));
+        found.push(
+            finding.at(place, format!("`{meant}` is")).help(format!("did you mean `{meant}`?")).about(ip.to_string()),
+        );
     }
     for addresses in stale.into_values() {
         let listed: Vec<String> = addresses.keys().take(FEW).map(|ip| format!("`{ip}`")).collect();
@@ -409,7 +422,11 @@ fn slips(survey: &Survey, literals: &[Literal], told: &BTreeSet<Place>, found: &
             finding = finding.at(*place, format!("perhaps `{meant}`"));
         }
         let (_, meant, known) = addresses.values().next().expect("there is one");
-        found.push(finding.at(*known, format!("`{meant}` is one")).help("correct the document, or say in it that it tells of the past"));
+        found.push(
+            finding
+                .at(*known, format!("`{meant}` is one"))
+                .help("correct the document, or say in it that it tells of the past"),
+        );
     }
 }
 
@@ -420,9 +437,12 @@ fn is_within(inner: Place, outer: Place) -> bool {
 /// Addresses in manifests that are in no network that settings name.
 fn outside(survey: &Survey, literals: &[Literal], told: &BTreeSet<Place>, found: &mut Vec<Diagnostic>) {
     let given = &survey.settings.settings.networks;
-    let networks: Vec<Ipv4Net> = given.iter().map(String::as_str).chain(INTERNAL.iter().copied()).filter_map(|text| text.parse().ok()).collect();
+    let networks: Vec<Ipv4Net> =
+        given.iter().map(String::as_str).chain(INTERNAL.iter().copied()).filter_map(|text| text.parse().ok()).collect();
     let mut stray: BTreeMap<Ipv4Addr, Vec<Place>> = BTreeMap::new();
-    for literal in literals.iter().filter(|literal| !literal.is_prose && literal.prefix.is_none_or(|prefix| prefix == 32)) {
+    for literal in
+        literals.iter().filter(|literal| !literal.is_prose && literal.prefix.is_none_or(|prefix| prefix == 32))
+    {
         let is_judged = survey.loaded.contains(survey.repository.path(literal.place));
         let is_told = told.iter().any(|place| is_within(literal.place, *place));
         if is_judged && !is_told && !networks.iter().any(|network| network.contains(&literal.ip)) {
@@ -453,7 +473,10 @@ mod tests {
         let source = Sources::default().add("a.yaml", text);
         let mut found = Vec::new();
         scan(source, text, false, &mut found);
-        found.iter().map(|literal| format!("{}{}", literal.ip, literal.prefix.map_or(String::new(), |it| format!("/{it}")))).collect()
+        found
+            .iter()
+            .map(|literal| format!("{}{}", literal.ip, literal.prefix.map_or(String::new(), |it| format!("/{it}"))))
+            .collect()
     }
 
     fn reports(files: &[(&str, &str)]) -> Vec<String> {
@@ -498,7 +521,9 @@ mod tests {
     #[test]
     fn an_address_that_no_pool_has_is_asked_in_vain() {
         let service = |ip: &str| {
-            format!("apiVersion: v1\nkind: Service\nmetadata:\n  name: dns\n  namespace: default\n  annotations:\n    metallb.io/loadBalancerIPs: {ip}\nspec:\n  type: LoadBalancer\n")
+            format!(
+                "apiVersion: v1\nkind: Service\nmetadata:\n  name: dns\n  namespace: default\n  annotations:\n    metallb.io/loadBalancerIPs: {ip}\nspec:\n  type: LoadBalancer\n"
+            )
         };
         for (ip, messages) in [
             ("10.2.3.12", vec![]),
@@ -506,7 +531,10 @@ mod tests {
             ("10.2.3.9", vec!["apps/service.yaml:7 address-stray: `10.2.3.9` is asked of the pools, and none has it"]),
         ] {
             let service = service(ip);
-            assert_eq!(reports(&[("cluster.yaml", UNIT), ("apps/pool.yaml", POOL), ("apps/service.yaml", &service)]), messages);
+            assert_eq!(
+                reports(&[("cluster.yaml", UNIT), ("apps/pool.yaml", POOL), ("apps/service.yaml", &service)]),
+                messages
+            );
         }
     }
 
@@ -528,7 +556,11 @@ mod tests {
         assert_eq!(reports(&[("terraform.tfvars", vip), ("values.yaml", &values("10.0.3.1"))]), stray);
         // Nothing like ours, ours, and a network that is known.
         for ip in ["10.0.4.1", "10.2.3.1", "192.168.3.1"] {
-            assert_eq!(reports(&[("terraform.tfvars", vip), ("values.yaml", &values(ip))]), Vec::<String>::new(), "{ip}");
+            assert_eq!(
+                reports(&[("terraform.tfvars", vip), ("values.yaml", &values(ip))]),
+                Vec::<String>::new(),
+                "{ip}"
+            );
         }
         let other = format!("{}allow: 10.0.0.0/16\n", values("10.0.3.1"));
         assert_eq!(reports(&[("terraform.tfvars", vip), ("values.yaml", &other)]), Vec::<String>::new());
@@ -545,14 +577,19 @@ mod tests {
 
     #[test]
     fn with_networks_every_private_address_is_in_one() {
-        let files = |ip: &str| format!("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n  namespace: default\ndata:\n  nfs: {ip}\n");
+        let files = |ip: &str| {
+            format!("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n  namespace: default\ndata:\n  nfs: {ip}\n")
+        };
         let settings = "networks = [\"10.2.0.0/16\"]\n";
         for (ip, messages) in [
             ("10.2.9.9", vec![]),
             ("8.8.8.8", vec![]),
             ("10.0.3.2", vec!["apps/a.yaml:7 address-stray: `10.0.3.2` is in no network of the cluster"]),
         ] {
-            assert_eq!(reports(&[("gitopsc.toml", settings), ("cluster.yaml", UNIT), ("apps/a.yaml", &files(ip))]), messages);
+            assert_eq!(
+                reports(&[("gitopsc.toml", settings), ("cluster.yaml", UNIT), ("apps/a.yaml", &files(ip))]),
+                messages
+            );
         }
     }
 }

@@ -1,8 +1,14 @@
 //! Objects are written in API versions that the cluster still serves.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cell::OnceCell,
+    collections::{BTreeMap, BTreeSet},
+};
 
-use super::objects;
+use super::{
+    objects,
+    versions::{Kubernetes, kubernetes},
+};
 use crate::{
     claims::helm::Release,
     code,
@@ -113,10 +119,13 @@ enum Verdict {
     Deprecated { why: String, instead: String },
 }
 
+/// Where objects of an API version are written, by what becomes of them and where the version is that this follows from.
+type Places = BTreeMap<(Verdict, Option<Place>), BTreeSet<Place>>;
+
 /// Reports each API version once, with the places that use it.
 pub fn audit(survey: &Survey, found: &mut Vec<Diagnostic>) {
     let worlds: Vec<World> = survey.clusters.iter().enumerate().map(|(at, it)| World::of(survey, at, it)).collect();
-    let mut uses: BTreeMap<(&str, &str), BTreeMap<Verdict, BTreeSet<Place>>> = BTreeMap::new();
+    let mut uses: BTreeMap<(&str, &str), Places> = BTreeMap::new();
     for (cluster, _, object) in objects(survey) {
         if let Some(verdict) = worlds[cluster].judge(survey, object) {
             let place = object.node.get("apiVersion").map_or(object.place, |version| version.place);
@@ -125,7 +134,10 @@ pub fn audit(survey: &Survey, found: &mut Vec<Diagnostic>) {
         }
     }
     for ((api_version, kind), verdicts) in uses {
-        found.extend(verdicts.into_iter().map(|(verdict, places)| finding(api_version, kind, verdict, &places)));
+        found.extend(verdicts.into_iter().map(|((verdict, told), places)| {
+            let finding = finding(api_version, kind, verdict, &places);
+            told.into_iter().fold(finding, |finding, place| finding.at(place, "this says which Kubernetes runs"))
+        }));
     }
 }
 
@@ -155,6 +167,9 @@ struct World<'s> {
     /// The minor release of Flux 2.
     flux: Option<u32>,
     releases: Vec<&'s Release>,
+    cluster: usize,
+    /// What the repository says of Kubernetes, asked for only where something depends on it.
+    kubernetes: OnceCell<Option<Kubernetes>>,
 }
 
 struct Version<'s> {
@@ -174,21 +189,59 @@ impl<'s> World<'s> {
                 .or_else(|| objects().find_map(|object| flux_of(&object.node)))
                 .or_else(|| flux_beside(survey, cluster)),
             releases: survey.releases.iter().filter(|release| release.cluster == at).collect(),
+            cluster: at,
+            kubernetes: OnceCell::new(),
         }
     }
 
-    fn judge(&self, survey: &Survey, object: &Object) -> Option<Verdict> {
+    /// What becomes of an object, and where the version of the cluster is written that it follows from.
+    fn judge(&self, survey: &Survey, object: &Object) -> Option<(Verdict, Option<Place>)> {
         let (group, version) = object.api_version.split_once('/')?;
         let defined = self.defined.get(&(group, object.id.kind.as_str()));
         let in_definition = defined.and_then(|versions| by_definition(versions, object, version));
         match in_definition {
-            Some(removed @ Verdict::Removed { .. }) => Some(removed),
+            Some(removed @ Verdict::Removed { .. }) => Some((removed, None)),
             // What Flux or Kubernetes say of a version is more than that it is deprecated.
-            deprecated => self.by_flux(object, group, version).or(deprecated).or_else(|| {
-                let known = defined.is_some();
-                by_kubernetes(survey, object).or_else(|| self.by_project(object).filter(|_| !known))
-            }),
+            deprecated => match self.by_flux(object, group, version).or(deprecated) {
+                Some(verdict) => Some((verdict, None)),
+                None => self.by_kubernetes(survey, object).or_else(|| {
+                    let verdict = self.by_project(object).filter(|_| defined.is_none());
+                    verdict.map(|verdict| (verdict, None))
+                }),
+            },
         }
+    }
+
+    fn by_kubernetes(&self, survey: &Survey, object: &Object) -> Option<(Verdict, Option<Place>)> {
+        let (api_version, kind) = (object.api_version.as_str(), object.id.kind.as_str());
+        let row = KUBERNETES.iter().find(|row| row.0 == api_version && (row.1 == kind || row.1.is_empty()));
+        let (gone, instead) = match row {
+            Some((_, _, gone, instead)) => (*gone, (*instead).to_owned()),
+            None => (survey.schemas.gone_since(api_version, kind)?, newer(survey, object)),
+        };
+        let (runs, told) = if survey.settings.settings.versions.kubernetes.is_some() {
+            (Some(survey.schemas.minor()), None)
+        } else {
+            let inferred = *self.kubernetes.get_or_init(|| kubernetes(survey, self.cluster));
+            // Where several are named, what the oldest no longer serves is gone in all of them.
+            let inferred = inferred.filter(|it| it.is_agreed || it.minor >= gone);
+            (inferred.map(|it| it.minor), inferred.map(|it| it.place))
+        };
+        let verdict = match runs {
+            Some(runs) if runs >= gone => Verdict::Removed {
+                why: format!("Kubernetes 1.{runs} does not serve {kind} at `{api_version}`, gone since 1.{gone}"),
+                instead,
+            },
+            Some(runs) => Verdict::Deprecated {
+                why: format!("Kubernetes 1.{gone} no longer serves {kind} at `{api_version}`; 1.{runs} runs here"),
+                instead,
+            },
+            None => Verdict::Deprecated {
+                why: format!("Kubernetes no longer serves {kind} at `{api_version}` since 1.{gone}"),
+                instead,
+            },
+        };
+        Some((verdict, told))
     }
 
     fn by_flux(&self, object: &Object, group: &str, version: &str) -> Option<Verdict> {
@@ -269,33 +322,6 @@ fn by_definition(versions: &[Version<'_>], object: &Object, version: &str) -> Op
     }
 }
 
-fn by_kubernetes(survey: &Survey, object: &Object) -> Option<Verdict> {
-    let (api_version, kind) = (object.api_version.as_str(), object.id.kind.as_str());
-    let row = KUBERNETES.iter().find(|row| row.0 == api_version && (row.1 == kind || row.1.is_empty()));
-    let (gone, instead) = match row {
-        Some((_, _, gone, instead)) => (*gone, (*instead).to_owned()),
-        None => (survey.schemas.gone_since(api_version, kind)?, newer(survey, object)),
-    };
-    let runs = survey.schemas.minor();
-    Some(if survey.settings.settings.versions.kubernetes.is_some() {
-        if runs < gone {
-            return Some(Verdict::Deprecated {
-                why: format!("Kubernetes 1.{gone} no longer serves {kind} at `{api_version}`; 1.{runs} runs here"),
-                instead,
-            });
-        }
-        Verdict::Removed {
-            why: format!("Kubernetes 1.{runs} does not serve {kind} at `{api_version}`, gone since 1.{gone}"),
-            instead,
-        }
-    } else {
-        Verdict::Deprecated {
-            why: format!("Kubernetes no longer serves {kind} at `{api_version}` since 1.{gone}"),
-            instead,
-        }
-    })
-}
-
 /// The version of the same group that the cluster serves.
 fn newer(survey: &Survey, object: &Object) -> String {
     let candidates = ["v1", "v2", "v1beta3", "v1beta2", "v1beta1", "v1alpha2"]
@@ -356,4 +382,73 @@ fn minor_of_flux(version: &str) -> Option<u32> {
 fn numbers(version: &str) -> Option<(u32, u32)> {
     let mut parts = version.trim_start_matches(['v', '=']).split('.');
     Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{survey, world::MemWorld};
+
+    const UNIT: &str = "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: apps, namespace: flux-system}\n\
+                        spec:\n  interval: 1h\n  path: ./apps\n  prune: true\n  sourceRef: {kind: GitRepository, name: flux-system}\n";
+    const JOB: &str = "apiVersion: batch/v1beta1\nkind: CronJob\nmetadata: {name: tidy, namespace: web}\n";
+
+    /// What is said of a CronJob in the version that 1.25 dropped, and where it says which Kubernetes runs.
+    fn reports(files: &[(&str, &str)]) -> Vec<String> {
+        let files = files.iter().copied().chain([("cluster.yaml", UNIT), ("apps/job.yaml", JOB)]);
+        let survey = survey::survey(&MemWorld::new(files), &survey::Options::default()).unwrap();
+        let mut found = Vec::new();
+        audit(&survey, &mut found);
+        let told = |finding: &Diagnostic| {
+            let told = finding.labels.iter().find(|label| label.text.starts_with("this says"));
+            told.map_or(String::new(), |label| format!(" ({})", survey.repository.path(label.place)))
+        };
+        found.iter().map(|it| format!("{}: {}{}", it.code.name(), it.message, told(it))).collect()
+    }
+
+    const UNKNOWN: &str = "api-deprecated: Kubernetes no longer serves CronJob at `batch/v1beta1` since 1.25";
+    const GONE: &str = "api-removed: Kubernetes 1.34 does not serve CronJob at `batch/v1beta1`, gone since 1.25";
+
+    fn image(version: &str) -> String {
+        format!("machine:\n  kubelet:\n    image: ghcr.io/siderolabs/kubelet:{version}\n")
+    }
+
+    #[test]
+    fn what_machines_run_tells_whether_a_version_is_gone() {
+        assert_eq!(reports(&[]), [UNKNOWN]);
+        assert_eq!(reports(&[("talos/a.yaml", &image("v1.34.1"))]), [format!("{GONE} (talos/a.yaml)")]);
+        let still = "api-deprecated: Kubernetes 1.25 no longer serves CronJob at `batch/v1beta1`; 1.24 runs here (talos/a.yaml)";
+        assert_eq!(reports(&[("talos/a.yaml", &image("v1.24.9"))]), [still]);
+        let settings = "[versions]\nkubernetes = \"1.34\"\n";
+        assert_eq!(reports(&[("talos/a.yaml", &image("v1.24.9")), ("gitopsc.toml", settings)]), [GONE]);
+    }
+
+    #[test]
+    fn of_several_the_oldest_counts_and_only_if_it_decides() {
+        let two = |left: &str, right: &str| reports(&[("talos/a.yaml", &image(left)), ("talos/b.yaml", &image(right))]);
+        assert_eq!(two("v1.34.1", "v1.35.0"), [format!("{GONE} (talos/a.yaml)")]);
+        assert_eq!(two("v1.24.1", "v1.34.1"), [UNKNOWN]);
+    }
+
+    #[test]
+    fn what_an_operator_upgrades_the_cluster_to_runs() {
+        let plan = |image: &str| {
+            format!(
+                "apiVersion: upgrade.cattle.io/v1\nkind: Plan\nmetadata: {{name: a, namespace: web}}\nspec:\n  version: v1.34.2+k3s1\n  upgrade: {{image: {image}}}\n"
+            )
+        };
+        assert_eq!(reports(&[("apps/plan.yaml", &plan("rancher/k3s-upgrade"))]), [format!("{GONE} (apps/plan.yaml)")]);
+        assert_eq!(reports(&[("apps/plan.yaml", &plan("example/tool"))]), [UNKNOWN]);
+        let upgrade = "apiVersion: tuppr.home-operations.com/v1alpha1\nkind: KubernetesUpgrade\nmetadata: {name: a}\nspec:\n  kubernetes: {version: v1.34.2}\n";
+        assert_eq!(reports(&[("apps/upgrade.yaml", upgrade)]), [format!("{GONE} (apps/upgrade.yaml)")]);
+    }
+
+    #[test]
+    fn a_default_in_terraform_is_no_version_that_runs() {
+        let default = "variable \"kubernetes_version\" {\n  default = \"v1.34.1\"\n}\n";
+        assert_eq!(reports(&[("terraform/main.tf", default)]), [UNKNOWN]);
+        let given = "kubernetes_version = \"v1.34.1\"\n";
+        let files = [("terraform/main.tf", default), ("terraform/terraform.tfvars", given)];
+        assert_eq!(reports(&files), [format!("{GONE} (terraform/terraform.tfvars)")]);
+    }
 }

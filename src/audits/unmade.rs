@@ -6,11 +6,11 @@ use crate::{
     claims::helm::Release,
     code,
     diagnostic::{Diagnostic, nearest},
-    flux::{Cluster, Outcome, Unit},
+    flux::{Cluster, Object, Outcome, Unit},
     knowledge,
     node::{Kind as NodeKind, Node},
     source::Place,
-    supply::{Keys, Kind, Makers, Stored, Use, makers, mentioned, uses},
+    supply::{Keys, Kind, Makers, Stored, Use, makers, mentioned, refused, uses},
     survey::Survey,
 };
 
@@ -28,19 +28,18 @@ struct Missing<'s> {
     clusters: BTreeSet<usize>,
 }
 
+/// What is known of a cluster: who makes what, who uses what, and names beside what it fetches.
+type World = (Makers, Vec<Use>, BTreeSet<String>);
+
 /// Every sure use against everybody who makes such things.
 pub fn audit(survey: &Survey, found: &mut Vec<Diagnostic>) {
-    let worlds: Vec<Option<(Makers, Vec<Use>)>> = survey
-        .clusters
-        .iter()
-        .enumerate()
-        .map(|(at, cluster)| is_complete(cluster).then(|| (makers(survey, at), uses(survey, at))))
-        .collect();
+    let world = |at: usize| beside_refused(survey, at).map(|beside| (makers(survey, at), uses(survey, at), beside));
+    let worlds: Vec<Option<World>> = (0..survey.clusters.len()).map(world).collect();
     let known = || worlds.iter().enumerate().filter_map(|(at, world)| Some((at, world.as_ref()?)));
     let mut missing: BTreeMap<&Stored, Missing<'_>> = BTreeMap::new();
     let mut keys: BTreeMap<(&Stored, &str), Missing<'_>> = BTreeMap::new();
-    for (at, (makers, uses)) in known() {
-        let doubts = Doubts::of(survey, at);
+    for (at, (makers, uses, beside)) in known() {
+        let doubts = Doubts::of(survey, at, beside);
         for one in uses {
             let entry = if !makers.has(&one.stored) {
                 if doubts.about(one) {
@@ -59,10 +58,10 @@ pub fn audit(survey: &Survey, found: &mut Vec<Diagnostic>) {
         }
     }
     let names: BTreeSet<&str> = missing.keys().map(|stored| stored.name.as_str()).collect();
-    let places: BTreeSet<Place> = known().flat_map(|(_, (_, uses))| uses).map(|one| one.place).collect();
+    let places: BTreeSet<Place> = known().flat_map(|(_, (_, uses, _))| uses).map(|one| one.place).collect();
     let mentioned = mentioned(survey, &names, &places);
     missing.retain(|stored, _| !mentioned.contains(stored.name.as_str()));
-    let makers_in = |at: usize| worlds[at].as_ref().map(|(makers, _)| makers).expect("it is the world of a finding");
+    let makers_in = |at: usize| worlds[at].as_ref().map(|(makers, ..)| makers).expect("it is the world of a finding");
     for (stored, one) in &missing {
         found.push(unmade(survey, stored, one, &makers_in));
     }
@@ -73,12 +72,24 @@ pub fn audit(survey: &Survey, found: &mut Vec<Diagnostic>) {
 
 /// Whether everything that Flux applies is known: all units are built, and no object of them stands for further ones.
 pub(super) fn is_complete(cluster: &Cluster) -> bool {
+    cluster.units.iter().all(|unit| is_known(cluster, unit))
+}
+
+fn is_known(cluster: &Cluster, unit: &Unit) -> bool {
     let templates = ["ResourceSet", "Application", "ApplicationSet"];
-    cluster.units.iter().all(|unit| match &unit.outcome {
+    match &unit.outcome {
         Outcome::Objects(objects) => !objects.iter().any(|object| templates.contains(&object.id.kind.as_str())),
         Outcome::Elsewhere => is_foreign(cluster, unit),
         Outcome::Stopped(_) | Outcome::NoPath => false,
-    })
+    }
+}
+
+/// The names of objects in units that were not built because they fetch definitions. None where anything else is not known.
+fn beside_refused(survey: &Survey, cluster: usize) -> Option<BTreeSet<String>> {
+    let cluster = &survey.clusters[cluster];
+    let unknown = cluster.units.iter().filter(|unit| !is_known(cluster, unit));
+    let names: Option<Vec<BTreeSet<String>>> = unknown.map(|unit| refused::names(&survey.repository, unit)).collect();
+    Some(names?.into_iter().flatten().collect())
 }
 
 /// Whether a unit's source is somebody else's repository, which knows nothing of this one's namespaces.
@@ -121,13 +132,18 @@ struct Doubts<'s> {
     /// Indices of the releases in a namespace.
     releases: BTreeMap<&'s str, Vec<usize>>,
     unnamed: bool,
+    /// Names of objects in units that were not built.
+    beside: &'s BTreeSet<String>,
 }
 
 impl<'s> Doubts<'s> {
-    fn of(survey: &'s Survey, cluster: usize) -> Self {
+    fn of(survey: &'s Survey, cluster: usize, beside: &'s BTreeSet<String>) -> Self {
         let mut operated: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-        for object in survey.clusters[cluster].units.iter().flat_map(Unit::objects) {
-            if !makes_no_secrets(&object.id.group) {
+        let objects = || survey.clusters[cluster].units.iter().flat_map(Unit::objects);
+        let fillers: BTreeSet<_> = objects().filter_map(filler).collect();
+        for object in objects() {
+            let id = (object.id.group.as_str(), object.id.kind.as_str(), object.id.name.as_str());
+            if knowledge::may_make_secrets(id.0, id.1) && !fillers.contains(&id) {
                 let home = object.id.namespace.as_deref().unwrap_or_default();
                 operated.entry(home).or_default().push(&object.id.name);
             }
@@ -138,7 +154,7 @@ impl<'s> Doubts<'s> {
         }
         let keeps = |kind: &str| kind.contains("secret") || kind.contains("config_map") || kind.contains("manifest");
         let unnamed = survey.terraform.unnamed.iter().any(|resource| keeps(&resource.kind));
-        Doubts { survey, operated, releases, unnamed }
+        Doubts { survey, operated, releases, unnamed, beside }
     }
 
     fn about(&self, one: &Use) -> bool {
@@ -153,35 +169,17 @@ impl<'s> Doubts<'s> {
         let releases = self.releases.get(namespace.as_str()).into_iter().flatten();
         is_given
             || self.unnamed
+            || self.beside.iter().any(|other| begins_with(name, other) || other.len() > 2 && name.contains(other))
             || by_operator
             || releases.into_iter().any(|at| may_make(&self.survey.releases[*at], one, one.release == Some(*at)))
     }
 }
 
-/// Groups whose objects make no Secrets, or only those that are read off them.
-fn makes_no_secrets(group: &str) -> bool {
-    knowledge::is_built_in_group(group)
-        || knowledge::is_flux_group(group)
-        || matches!(
-            group,
-            "cert-manager.io"
-                | "external-secrets.io"
-                | "generators.external-secrets.io"
-                | "bitnami.com"
-                | "metallb.io"
-                | "monitoring.coreos.com"
-                | "volsync.backube"
-                | "gateway.networking.k8s.io"
-                | "snapshot.storage.k8s.io"
-                | "traefik.io"
-                | "externaldns.k8s.io"
-                | "cilium.io"
-                | "k8s.cni.cncf.io"
-                | "grafana.integreatly.org"
-                | "keda.sh"
-                | "barmancloud.cnpg.io"
-                | "apiextensions.k8s.io"
-        )
+/// The object that fills the volume of a claim: its group, kind and name. It makes nothing else.
+fn filler(claim: &Object) -> Option<(&str, &str, &str)> {
+    let reference = claim.node.at(["spec", "dataSourceRef"]).filter(|_| claim.id.kind == "PersistentVolumeClaim")?;
+    let text = |key: &str| reference.get(key).and_then(Node::as_str);
+    Some((text("apiGroup")?, text("kind")?, text("name")?))
 }
 
 /// Whether the chart of a release may make it. What its own values call existing it does not, unless a part of it does.
@@ -199,6 +197,11 @@ fn may_make(release: &Release, one: &Use, is_own: bool) -> bool {
         let key = if one.stored.kind == Kind::Secret { "secrets" } else { "configMaps" };
         let writes = release.values.get(key).is_some_and(|made| !made.entries().is_empty());
         return (writes || release.values.get("rawResources").is_some()) && begins_with(name, &release.name);
+    }
+    let is_chart = |name: &str| release.chart.as_ref().is_some_and(|chart| chart.name == name);
+    if is_chart("external-dns") && release.has_all_values {
+        // It makes one, of its own name (1.15–1.20, and Bitnami's 8).
+        return name == &release.name || overrides(&release.values, "fullnameOverride").contains(&name.as_str());
     }
     let mut names = vec![release.name.as_str()];
     names.extend(release.chart.as_ref().map(|chart| chart.name.as_str()));
@@ -231,7 +234,12 @@ fn overrides<'v>(values: &'v Node, key: &str) -> Vec<&'v str> {
     found
 }
 
-fn unmade<'m>(survey: &Survey, stored: &Stored, missing: &Missing<'_>, makers: &impl Fn(usize) -> &'m Makers) -> Diagnostic {
+fn unmade<'m>(
+    survey: &Survey,
+    stored: &Stored,
+    missing: &Missing<'_>,
+    makers: &impl Fn(usize) -> &'m Makers,
+) -> Diagnostic {
     let Stored { kind, namespace, name } = stored;
     let (code, word) = match kind {
         Kind::Secret => (code!("secret-unmade"), "Secret"),
@@ -262,7 +270,13 @@ fn without_key<'m>(
     missing: &Missing<'_>,
     makers: &impl Fn(usize) -> &'m Makers,
 ) -> Diagnostic {
-    let message = format!("the {} `{}/{}` has no key `{key}`{}", stored.kind.name(), stored.namespace, stored.name, within(survey, missing));
+    let message = format!(
+        "the {} `{}/{}` has no key `{key}`{}",
+        stored.kind.name(),
+        stored.namespace,
+        stored.name,
+        within(survey, missing)
+    );
     let finding = Diagnostic::new(code!("key-unmade"), message);
     let mut finding = shown(finding, missing, |one| one.key.as_ref().map_or(one.place, |(_, place)| *place));
     let at = *missing.clusters.first().expect("it is missing somewhere");
@@ -357,6 +371,84 @@ mod tests {
     }
 
     #[test]
+    fn a_template_of_the_releases_own_name_is_a_name() {
+        let values = |name: &str| {
+            release(
+                "app-template",
+                &format!("{{controllers: {{a: {{envFrom: [{{secretRef: {{name: \"{name}\"}}}}]}}}}}}"),
+            )
+        };
+        let of = |name: &str| messages(&[("web/r.yaml", &values(name))]);
+        assert_eq!(of("{{ .Release.Name }}-secret"), [UNMADE]);
+        assert_eq!(of("{{- $.Release.Name -}}-secret"), [UNMADE]);
+        assert_eq!(of("{{ .Release.Namespace }}-secret"), ["nobody makes the Secret `web/web-secret`"]);
+        assert_eq!(of("{{ .Values.secret }}-secret"), [""; 0]);
+        let made = "apiVersion: v1\nkind: Secret\nmetadata: {name: gitea-secret, namespace: web}\nstringData: {a: b}\n";
+        assert_eq!(messages(&[("web/r.yaml", &values("{{ .Release.Name }}-secret")), ("web/s.yaml", made)]), [""; 0]);
+    }
+
+    #[test]
+    fn only_what_may_have_credentials_of_its_own_may_make_a_secret() {
+        let custom = |kind: &str| {
+            format!("apiVersion: data.example.org/v1\nkind: {kind}\nmetadata: {{name: gitea, namespace: web}}\n")
+        };
+        let user = pod("a", USE);
+        assert_eq!(messages(&[("web/a.yaml", &user), ("web/c.yaml", &custom("Database"))]), [""; 0]);
+        assert_eq!(messages(&[("web/a.yaml", &user), ("web/c.yaml", &custom("CopySchedule"))]), [UNMADE]);
+        // What a volume is filled by makes the volume.
+        let claim = "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: gitea, namespace: web}\nspec:\n  \
+                     dataSourceRef: {apiGroup: data.example.org, kind: Restore, name: gitea}\n";
+        let restore = custom("Restore");
+        assert_eq!(messages(&[("web/a.yaml", &user), ("web/c.yaml", &restore)]), [""; 0]);
+        assert_eq!(messages(&[("web/a.yaml", &user), ("web/c.yaml", &restore), ("web/p.yaml", claim)]), [UNMADE]);
+    }
+
+    #[test]
+    fn some_make_exactly_one_of_a_name_that_is_known() {
+        let user = |name: &str| pod("a", &format!("envFrom: [{{secretRef: {{name: {name}}}}}]"));
+        let account = "apiVersion: talos.dev/v1alpha1\nkind: ServiceAccount\nmetadata: {name: gitea, namespace: web}\n";
+        assert_eq!(messages(&[("web/a.yaml", &user("gitea")), ("web/t.yaml", account)]), [""; 0]);
+        assert_eq!(messages(&[("web/a.yaml", &user("gitea-secret")), ("web/t.yaml", account)]), [UNMADE]);
+        let grafana =
+            "apiVersion: grafana.integreatly.org/v1beta1\nkind: Grafana\nmetadata: {name: charts, namespace: web}\n";
+        assert_eq!(messages(&[("web/a.yaml", &user("charts-admin-credentials")), ("web/g.yaml", grafana)]), [""; 0]);
+        assert_eq!(messages(&[("web/a.yaml", &user("gitea-secret")), ("web/g.yaml", grafana)]), [UNMADE]);
+        let values = |name: &str| {
+            release("external-dns", &format!("{{env: [{{valueFrom: {{secretKeyRef: {{name: {name}, key: a}}}}}}]}}"))
+        };
+        assert_eq!(messages(&[("web/r.yaml", &values("gitea"))]), [""; 0]);
+        assert_eq!(messages(&[("web/r.yaml", &values("gitea-secret"))]), [UNMADE]);
+    }
+
+    #[test]
+    fn a_unit_that_only_fetches_definitions_hides_nothing() {
+        const CRDS: &str = "https://example.org/a/b/releases/download/v1/crds.yaml";
+        let unit = UNIT.replace("name: web", "name: crds").replace("./web", "./crds");
+        let of = |list: &str, beside: &str| {
+            let list = format!("apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n{list}\n");
+            let user = pod("a", USE);
+            messages(&[
+                ("crds.yaml", &unit),
+                ("crds/kustomization.yaml", &list),
+                ("crds/beside.yaml", beside),
+                ("web/a.yaml", &user),
+            ])
+        };
+        let map =
+            |name: &str| format!("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {name}\n  namespace: web\n");
+        let fetched = format!("resources: [\"{CRDS}\"]");
+        let both = format!("resources: [\"{CRDS}\", beside.yaml]");
+        assert_eq!(of(&fetched, &map("other")), [UNMADE]);
+        assert_eq!(of(&both, &map("other")), [UNMADE]);
+        // Beside it lies something that may make it.
+        assert_eq!(of(&both, &map("gitea")), [""; 0]);
+        assert_eq!(of(&both, &map("${NAME}")), [""; 0]);
+        assert_eq!(of(&both, "broken: ["), [""; 0]);
+        assert_eq!(of("resources: [\"https://example.org/a/b/install.yaml\"]", &map("other")), [""; 0]);
+        assert_eq!(of(&format!("{fetched}\nhelmCharts: [{{name: a}}]"), &map("other")), [""; 0]);
+    }
+
+    #[test]
     fn a_part_that_is_switched_off_uses_nothing() {
         let values = "{cache: {enabled: false, existingSecret: gitea-secret}}";
         assert_eq!(messages(&[("web/r.yaml", &release("gitea", values))]), [""; 0]);
@@ -385,6 +477,9 @@ mod tests {
         assert_eq!(of("{data: [{secretKey: token}]}"), [""; 0]);
         assert_eq!(of("{dataFrom: [{extract: {key: a}}]}"), [""; 0]);
         assert_eq!(of("{dataFrom: [{extract: {key: a}}], target: {template: {data: {tokens: x}}}}"), lacks);
-        assert_eq!(of("{dataFrom: [{extract: {key: a}}], target: {template: {mergePolicy: Merge, data: {tokens: x}}}}"), [""; 0]);
+        assert_eq!(
+            of("{dataFrom: [{extract: {key: a}}], target: {template: {mergePolicy: Merge, data: {tokens: x}}}}"),
+            [""; 0]
+        );
     }
 }

@@ -6,6 +6,8 @@ use crate::{
     claims::{helm::Release, release, shown, terraform::Origin},
     code,
     diagnostic::{Diagnostic, Severity},
+    flux::{Object, Unit},
+    foundation::is_about,
     node::Node,
     repository::{Repository, join, parent},
     source::{Place, SourceId, Span},
@@ -115,9 +117,11 @@ fn installed(survey: &Survey) -> Vec<(String, String, Option<String>, Pin)> {
         }
     }
     for of in &survey.terraform.releases {
-        let Some(pin) = of.version.as_ref().and_then(|version| {
-            Some(Pin { version: Version::read(&version.text)?, place: version.place })
-        }) else {
+        let Some(pin) = of
+            .version
+            .as_ref()
+            .and_then(|version| Some(Pin { version: Version::read(&version.text)?, place: version.place }))
+        else {
             continue;
         };
         let chart = of.chart.as_ref().map(|chart| last(&chart.text));
@@ -179,6 +183,50 @@ struct Said {
     is_prose: bool,
 }
 
+/// The oldest minor release of Kubernetes that anything says a cluster runs, where it says so, and whether all say the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Kubernetes {
+    pub minor: u32,
+    pub place: Place,
+    pub is_agreed: bool,
+}
+
+/// What a cluster runs, by its machine configurations, Terraform, and the objects that operators upgrade it by. A default in Terraform is
+/// not counted: a file that is not committed may say otherwise.
+pub(super) fn kubernetes(survey: &Survey, cluster: usize) -> Option<Kubernetes> {
+    let defaults: BTreeSet<Place> =
+        survey.terraform.settings.iter().filter(|it| it.origin == Origin::Default).map(|it| it.place).collect();
+    let is_counted = |it: &Said| {
+        let is_about = is_about(survey, it.pin.place, Some(cluster));
+        it.of == Platform::Kubernetes && !it.is_prose && !defaults.contains(&it.pin.place) && is_about
+    };
+    let mut pins: Vec<Pin> = said(survey).into_iter().filter(is_counted).map(|it| it.pin).collect();
+    pins.extend(super::units_of(survey, Some(cluster)).flat_map(Unit::objects).filter_map(upgrade));
+    let releases: BTreeSet<[u32; 2]> =
+        pins.iter().map(|pin| [pin.version.numbers[0], pin.version.numbers[1]]).collect();
+    let oldest = pins.into_iter().min_by(|left, right| left.version.cmp(&right.version))?;
+    let [major, minor, _] = oldest.version.numbers;
+    (major == 1).then_some(Kubernetes { minor, place: oldest.place, is_agreed: releases.len() == 1 })
+}
+
+/// The version that an operator upgrades the cluster to: tuppr's `KubernetesUpgrade` (0.1), or a `Plan` of Rancher's
+/// system-upgrade-controller (0.16) for k3s, RKE2 or with `talosctl upgrade-k8s`.
+fn upgrade(object: &Object) -> Option<Pin> {
+    let written = match (object.id.group.as_str(), object.id.kind.as_str()) {
+        ("tuppr.home-operations.com", "KubernetesUpgrade") => object.node.at(["spec", "kubernetes", "version"])?,
+        ("upgrade.cattle.io", "Plan") => {
+            let upgrade = object.node.at(["spec", "upgrade"])?;
+            let image = upgrade.get("image").and_then(Node::as_str).unwrap_or_default();
+            let words = ["args", "command"].into_iter().filter_map(|key| upgrade.get(key)).flat_map(Node::items);
+            let is_talos = words.filter_map(Node::as_str).any(|word| word == "upgrade-k8s");
+            let is_ours = is_talos || ["k3s-upgrade", "rke2-upgrade"].iter().any(|name| image.contains(name));
+            object.node.at(["spec", "version"]).filter(|_| is_ours)?
+        }
+        _ => return None,
+    };
+    Some(Pin { version: Version::read(written.as_str()?)?, place: written.place })
+}
+
 fn platform(survey: &Survey, found: &mut Vec<Diagnostic>) {
     let said = said(survey);
     for (of, name) in [(Platform::Talos, "Talos"), (Platform::Kubernetes, "Kubernetes")] {
@@ -201,7 +249,10 @@ fn platform(survey: &Survey, found: &mut Vec<Diagnostic>) {
             by_file.entry(it.pin.place.source).or_default().push(it);
         }
         for old in by_file.values() {
-            let message = format!("the document is about {name} `{}`, the cluster has `{}`", old[0].pin.version, newest.pin.version);
+            let message = format!(
+                "the document is about {name} `{}`, the cluster has `{}`",
+                old[0].pin.version, newest.pin.version
+            );
             let finding = disagreement(message, old, newest, name).severity(Severity::Note);
             found.push(finding.help("name the version that runs, or write it without one"));
         }
@@ -263,7 +314,8 @@ fn in_text(source: SourceId, path: &str, text: &str, is_prose: bool, said: &mut 
 /// The version in a line, and where it starts there.
 fn of_line(line: &str, is_prose: bool) -> Option<(Platform, usize, &str)> {
     let end = |from: usize| {
-        let length = line[from..].bytes().take_while(|byte| byte.is_ascii_alphanumeric() || b".-+".contains(byte)).count();
+        let length =
+            line[from..].bytes().take_while(|byte| byte.is_ascii_alphanumeric() || b".-+".contains(byte)).count();
         from + length
     };
     // `factory.talos.dev/metal-installer/<schematic>:v1.13.0`, `ghcr.io/siderolabs/kubelet:v1.36.0`
@@ -392,16 +444,25 @@ mod tests {
     fn helmfile_installs_the_version_that_flux_keeps() {
         const UNIT: &str = "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata:\n  name: apps\n  namespace: flux-system\nspec:\n  interval: 1h\n  path: ./apps\n  prune: true\n  sourceRef:\n    kind: GitRepository\n    name: flux-system\n";
         let release = |version: &str| {
-            format!("apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata:\n  name: cilium\n  namespace: kube-system\nspec:\n  interval: 1h\n  chart:\n    spec:\n      chart: cilium\n      version: {version}\n      sourceRef:\n        kind: HelmRepository\n        name: cilium\n        namespace: kube-system\n")
+            format!(
+                "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata:\n  name: cilium\n  namespace: kube-system\nspec:\n  interval: 1h\n  chart:\n    spec:\n      chart: cilium\n      version: {version}\n      sourceRef:\n        kind: HelmRepository\n        name: cilium\n        namespace: kube-system\n"
+            )
         };
-        let helmfile = "releases:\n  - name: cilium\n    namespace: kube-system\n    chart: cilium/cilium\n    version: 1.18.2\n";
+        let helmfile =
+            "releases:\n  - name: cilium\n    namespace: kube-system\n    chart: cilium/cilium\n    version: 1.18.2\n";
         for (version, messages) in [
             ("v1.18.2", vec![]),
             ("1.x", vec![]),
-            ("1.18.4", vec!["bootstrap/helmfile.yaml:5 warning: `helm:kube-system/cilium` is installed in version `1.18.2`, and kept in `1.18.4`"]),
+            (
+                "1.18.4",
+                vec![
+                    "bootstrap/helmfile.yaml:5 warning: `helm:kube-system/cilium` is installed in version `1.18.2`, and kept in `1.18.4`",
+                ],
+            ),
         ] {
             let release = release(version);
-            let files = [("cluster.yaml", UNIT), ("apps/cilium.yaml", release.as_str()), ("bootstrap/helmfile.yaml", helmfile)];
+            let files =
+                [("cluster.yaml", UNIT), ("apps/cilium.yaml", release.as_str()), ("bootstrap/helmfile.yaml", helmfile)];
             assert_eq!(reports(&files), messages, "{version}");
         }
     }
@@ -409,12 +470,16 @@ mod tests {
     #[test]
     fn terraform_installs_the_flux_that_lies_there() {
         let terraform = "resource \"flux_bootstrap_git\" \"this\" {\n  path    = \"k8s\"\n  version = \"v2.7.3\"\n}\n";
-        let components = |version: &str| format!("---\n# Flux Version: {version}\napiVersion: v1\nkind: Namespace\nmetadata:\n  name: flux-system\n");
+        let components = |version: &str| {
+            format!("---\n# Flux Version: {version}\napiVersion: v1\nkind: Namespace\nmetadata:\n  name: flux-system\n")
+        };
         let path = "k8s/flux-system/gotk-components.yaml";
         assert_eq!(reports(&[("main.tf", terraform), (path, &components("v2.7.3"))]), NONE);
         assert_eq!(
             reports(&[("main.tf", terraform), (path, &components("v2.5.1"))]),
-            ["main.tf:3 warning: Terraform installs Flux `2.7.3`, and `k8s/flux-system/gotk-components.yaml` is of `2.5.1`"]
+            [
+                "main.tf:3 warning: Terraform installs Flux `2.7.3`, and `k8s/flux-system/gotk-components.yaml` is of `2.5.1`"
+            ]
         );
     }
 }

@@ -25,6 +25,7 @@ pub fn check(model: &Model, _: &Sources, found: &mut Vec<Diagnostic>) {
             let by_operator = operated
                 .iter()
                 .any(|claim| claim.object.namespace.as_ref() == Some(namespace) && stems(name, &claim.object.name));
+            let by_operator = by_operator || is_of_operator(model, namespace, name);
             if is_made || !is_certain || by_operator || is_doubtful(model, namespace) {
                 continue;
             }
@@ -64,20 +65,20 @@ pub fn check(model: &Model, _: &Sources, found: &mut Vec<Diagnostic>) {
 
 /// Custom resources whose operator may make Secrets under their name: a database and its password.
 fn operated(model: &Model) -> Vec<&Claim> {
-    let known = |group: &str| {
-        knowledge::is_built_in_group(group)
-            || knowledge::is_flux_group(group)
-            || matches!(
-                group,
-                "cert-manager.io"
-                    | "external-secrets.io"
-                    | "generators.external-secrets.io"
-                    | "bitnami.com"
-                    | "metallb.io"
-                    | "infra.contrib.fluxcd.io"
-            )
+    // What OpenTofu makes for a Terraform object is written in its code, which lies in the repository.
+    let may = |claim: &&Claim| {
+        let object = &claim.object;
+        object.group != "infra.contrib.fluxcd.io" && knowledge::may_make_secrets(&object.group, &object.kind)
     };
-    model.claims.iter().filter(|claim| !known(&claim.object.group)).collect()
+    model.claims.iter().filter(may).collect()
+}
+
+/// Whether an operator makes it for an object of the namespace, under this very name.
+fn is_of_operator(model: &Model, namespace: &str, name: &str) -> bool {
+    model.claims.iter().map(|claim| &claim.object).any(|object| {
+        object.namespace.as_deref() == Some(namespace)
+            && knowledge::secret_of(&object.group, &object.kind, &object.name).as_deref() == Some(name)
+    })
 }
 
 /// Whether a name is another one with something behind it.

@@ -11,7 +11,16 @@ use crate::{
 /// That is exact for a block written with `|`; anywhere else every value is at the string's place.
 /// None where the string is not YAML.
 pub fn documents(sources: &Sources, text: &Node) -> Option<Vec<Node>> {
-    let reading = yaml::read(text.place.source, text.as_str()?);
+    within(sources, text, yaml::read(text.place.source, text.as_str()?))
+}
+
+/// The values in a string, as Helm reads them: `yes` is a boolean. In the same places.
+pub fn values(sources: &Sources, text: &Node) -> Option<Node> {
+    let reading = yaml::read_for_kubectl(text.place.source, text.as_str()?);
+    within(sources, text, reading)?.into_iter().next()
+}
+
+fn within(sources: &Sources, text: &Node, reading: yaml::Reading) -> Option<Vec<Node>> {
     if !reading.diagnostics.is_empty() {
         return None;
     }

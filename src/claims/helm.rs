@@ -7,25 +7,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest, Sha256};
 
-use super::{Certainty, Claim, Role, Tool, content, embedded, release, shown};
+use super::{Certainty, Claim, Role, Tool, content, embedded, release};
 use crate::{
     claim::ObjectId,
-    code,
-    diagnostic::Diagnostic,
-    flux::{Cluster, Object, Text, Unit},
+    flux::{Cluster, Object, Text, Unit, roots::is_of},
     knowledge,
     kubernetes::Schemas,
     node::{Entry, Kind, Node},
-    repository::{Repository, is_below, join, resolve},
-    source::{Place, Span},
-    world::{self, Error, World},
-    yaml,
+    repository::{File, Repository, parent, resolve},
+    source::Place,
 };
 
 /// A name may have this many letters; Helm keeps some for revisions.
 const LONGEST_NAME: usize = 53;
-/// Which objects a chart has rarely depends on it; some refuse what `helm` takes for the version by itself.
-const KUBERNETES: &str = "1.34.0";
 const SOURCES: &str = "source.toolkit.fluxcd.io";
 
 /// A Helm release that Flux keeps.
@@ -84,7 +78,7 @@ impl Release {
 pub fn releases(repository: &Repository, clusters: &[Cluster]) -> Vec<Release> {
     let mut releases = Vec::new();
     for (cluster, found) in clusters.iter().enumerate() {
-        let objects = Objects::of(found);
+        let objects = Objects::of(repository, found);
         let mut seen = BTreeSet::new();
         let here = found.units.iter().enumerate().filter(|(at, _)| !found.is_elsewhere(*at));
         for (unit, object) in here.flat_map(|(at, unit)| unit.objects().iter().map(move |object| (at, object))) {
@@ -140,73 +134,6 @@ fn claims_of(found: &Release) -> Vec<Claim> {
     claims
 }
 
-/// What `helm` makes of the charts that lie in the repository: one claim for each object. What it cannot render is a finding.
-pub fn rendered(
-    world: &dyn World,
-    repository: &Repository,
-    releases: &[Release],
-    kubernetes: Option<&str>,
-    schemas: &Schemas,
-    found: &mut Vec<Diagnostic>,
-) -> Result<Vec<Claim>, Error> {
-    let mut claims = Vec::new();
-    let kubernetes = kubernetes.map_or(KUBERNETES.to_owned(), whole_version);
-    for of in releases {
-        let folder = of.chart.as_ref().and_then(|chart| chart.folder.as_deref());
-        let Some(folder) = folder.filter(|folder| repository.file(&join(folder, "Chart.yaml")).is_some()) else {
-            continue;
-        };
-        let values = of.values.to_json().to_string();
-        let chart = world::Chart {
-            kubernetes: &kubernetes,
-            folder,
-            release: &of.name,
-            namespace: &of.target_namespace,
-            values: &values,
-        };
-        match world.chart(&chart)? {
-            Ok(text) => claims.extend(claims_of_text(repository, of, folder, &text, schemas)),
-            Err(reason) => found.push(
-                Diagnostic::new(code!("build-refused"), format!("the chart in `{folder}` is not rendered here"))
-                    .at(of.place, "with the values of this release")
-                    .about(shown(&release(&of.namespace, &of.name)))
-                    .note(format!("`helm template` says: {reason}"))
-                    .note("what the release brings could not be judged"),
-            ),
-        }
-    }
-    Ok(claims)
-}
-
-/// A version with all three of its numbers, as `helm` wants it.
-fn whole_version(written: &str) -> String {
-    let numbers = written.trim_start_matches('v');
-    let missing = 2_usize.saturating_sub(numbers.matches('.').count());
-    format!("{numbers}{}", ".0".repeat(missing))
-}
-
-/// What `helm template` printed, as claims: each at the template it says it comes from, or else at the HelmRelease.
-fn claims_of_text(repository: &Repository, of: &Release, folder: &str, text: &str, schemas: &Schemas) -> Vec<Claim> {
-    let mut claims = Vec::new();
-    for part in text.split("\n---\n") {
-        let named = part.lines().find_map(|line| line.strip_prefix("# Source: "));
-        // The first part of that path is the chart's name.
-        let template = named.and_then(|path| path.trim().split_once('/')).map(|(_, path)| join(folder, path));
-        let source = template.as_ref().and_then(|path| repository.file(path)?.source);
-        let place = source.map_or(of.place, |source| Place { source, span: Span::default() });
-        let documents: Vec<Node> = yaml::read(place.source, part)
-            .documents
-            .into_iter()
-            .map(|document| embedded::placed(document.root, place))
-            .collect();
-        let is_definition = template.is_some_and(|path| is_below(&path, &join(folder, "crds")));
-        let made = claims_of_rendered(of, &documents, schemas);
-        // Helm never deletes what lies in `crds/`.
-        claims.extend(made.into_iter().map(|claim| Claim { prunes: claim.prunes && !is_definition, ..claim }));
-    }
-    claims
-}
-
 /// The objects of a release, rendered: by `helm template` into a file, or just now. Hooks come and go, so they are nobody's.
 pub fn claims_of_rendered(of: &Release, documents: &[Node], schemas: &Schemas) -> Vec<Claim> {
     let mut claims = Vec::new();
@@ -236,19 +163,31 @@ pub fn claims_of_rendered(of: &Release, documents: &[Node], schemas: &Schemas) -
 /// The objects of a cluster that HelmReleases refer to.
 struct Objects<'c> {
     index: BTreeMap<&'c ObjectId, &'c Object>,
-    /// The sources that are this repository: what units take their folders from.
+    /// The sources that are this repository: what units take their folders from, and others of the same address and branch.
     own: BTreeSet<(&'c str, &'c str, &'c str)>,
 }
 
 impl<'c> Objects<'c> {
-    fn of(cluster: &'c Cluster) -> Self {
+    fn of(repository: &Repository, cluster: &'c Cluster) -> Self {
         let units = cluster.units.as_slice();
         let mut index = BTreeMap::new();
         for object in units.iter().flat_map(Unit::objects) {
             index.entry(&object.id).or_insert(object);
         }
         let local = units.iter().filter(|unit| unit.folder.is_some()).filter_map(|unit| unit.spec.source.as_ref());
-        let own = local.map(|source| (source.kind.as_str(), source.namespace.as_str(), source.name.as_str())).collect();
+        let mut own: BTreeSet<(&str, &str, &str)> =
+            local.map(|source| (source.kind.as_str(), source.namespace.as_str(), source.name.as_str())).collect();
+        // What starts a cluster is often not among what it applies, but beside its first Kustomization.
+        let firsts = units.iter().filter(|unit| unit.parent.is_none()).map(|unit| repository.path(unit.place));
+        let beside = firsts.filter_map(|path| repository.file(path)).flat_map(File::documents);
+        let applied = index.values().map(|object| &object.node);
+        let is_own = |node: &&Node| {
+            let text = |key: &str| node.at(["metadata", key]).and_then(Node::as_str).unwrap_or_default();
+            own.contains(&("GitRepository", text("namespace"), text("name")))
+        };
+        let known: BTreeSet<_> = beside.chain(applied).filter(is_own).filter_map(origin).collect();
+        let again = index.values().filter(|object| origin(&object.node).is_some_and(|origin| known.contains(&origin)));
+        own.extend(again.map(|object| key(object)));
         Objects { index, own }
     }
 
@@ -257,6 +196,19 @@ impl<'c> Objects<'c> {
             ObjectId { group: group.into(), kind: kind.into(), namespace: Some(namespace.into()), name: name.into() };
         self.index.get(&id).copied()
     }
+}
+
+/// A source as a `sourceRef` names it.
+fn key(object: &Object) -> (&str, &str, &str) {
+    (&object.id.kind, object.id.namespace.as_deref().unwrap_or_default(), &object.id.name)
+}
+
+/// Which repository a GitRepository is, and what of it.
+fn origin(object: &Node) -> Option<(String, String)> {
+    let is_git = is_of(object, SOURCES, "GitRepository");
+    let spec = object.get("spec").filter(|_| is_git)?;
+    let reference = spec.get("ref").map_or(String::new(), |reference| reference.to_json().to_string());
+    Some((super::argocd::normal(spec.get("url")?.as_str()?), reference))
 }
 
 fn release_of(
@@ -371,11 +323,46 @@ fn values_from(repository: &Repository, reference: &Node, namespace: &str, objec
     }
     let map = objects.get("", "ConfigMap", namespace, text("name")?)?;
     let content = map.node.at(["data", text("valuesKey").unwrap_or("values.yaml")])?;
-    embedded::documents(&repository.sources, content)?.into_iter().next()
+    let values = embedded::values(&repository.sources, content)?;
+    let file = generated_from(repository, content);
+    Some(match file.and_then(|file| file.documents().next()) {
+        Some(written) => placed_as(values, written),
+        None => values,
+    })
+}
+
+/// The file that a `configMapGenerator` took a text from: there each value has a place of its own.
+fn generated_from<'r>(repository: &'r Repository, content: &Node) -> Option<&'r File> {
+    let named = repository.sources.text(content.place);
+    let named = named.split_once('=').map_or(named, |(_, path)| path).trim_matches(['"', '\'']);
+    let path = resolve(parent(repository.path(content.place)), named)?;
+    repository.file(&path)
+}
+
+/// A value at the places of the one it was written as, before variables were substituted in it.
+fn placed_as(value: Node, written: &Node) -> Node {
+    let kind = match value.kind {
+        Kind::Map(entries) => Kind::Map(
+            entries
+                .into_iter()
+                .map(|entry| match written.entry(&entry.key) {
+                    Some(was) => {
+                        Entry { key_place: was.key_place, value: placed_as(entry.value, &was.value), key: entry.key }
+                    }
+                    None => entry,
+                })
+                .collect(),
+        ),
+        Kind::List(items) if items.len() == written.items().len() => {
+            Kind::List(items.into_iter().zip(written.items()).map(|(item, was)| placed_as(item, was)).collect())
+        }
+        kind => kind,
+    };
+    Node { place: written.place, kind }
 }
 
 /// Values with others over them: maps are merged, all else is replaced.
-pub(super) fn merged(under: Node, over: Node) -> Node {
+pub fn merged(under: Node, over: Node) -> Node {
     let place = over.place;
     match (under.kind, over.kind) {
         (Kind::Map(under), Kind::Map(over)) => {

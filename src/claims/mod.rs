@@ -6,13 +6,16 @@ mod embedded;
 pub mod flux;
 pub mod helm;
 pub mod helmfile;
+pub mod machine;
 mod outline;
 pub mod scripts;
 pub mod talos;
 pub mod terraform;
 
-use self::{helm::Release, talos::Talos};
+use self::{argocd::Application, helm::Release, talos::Talos};
+pub(crate) use content::manifests;
 pub use embedded::documents;
+pub(crate) use embedded::placed;
 
 use crate::{claim::ObjectId, flux::Cluster, kubernetes::Schemas, node::Node, repository::Repository, source::Place};
 
@@ -22,11 +25,12 @@ pub fn all(
     clusters: &[Cluster],
     schemas: &Schemas,
     releases: &[Release],
+    applications: &[Application],
     talos: &Talos,
 ) -> Vec<Claim> {
     let mut claims = flux::claims(clusters);
     claims.extend(helm::claims(releases));
-    claims.extend(argocd::claims(repository, clusters, schemas));
+    claims.extend(argocd::claims(repository, schemas, applications));
     claims.extend(talos::claims(talos, repository, clusters, schemas));
     claims.extend(helmfile::claims(repository, clusters));
     claims.extend(scripts::claims(repository, clusters, schemas));
@@ -59,7 +63,7 @@ fn is_in_use(cluster: &Cluster) -> bool {
 
 /// Which cluster of the survey a file of another tool is about, and whether that can be told: the only one that holds anything,
 /// or the one whose name is in the file's path. With none, everything is about one cluster.
-fn cluster_of(path: &str, clusters: &[Cluster]) -> (Option<usize>, bool) {
+pub fn cluster_of(path: &str, clusters: &[Cluster]) -> (Option<usize>, bool) {
     let alive: Vec<usize> = (0..clusters.len()).filter(|at| is_in_use(&clusters[*at])).collect();
     match alive.as_slice() {
         [] => (None, clusters.len() < 2),

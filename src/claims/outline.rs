@@ -7,7 +7,7 @@ use crate::source::{Place, SourceId, Span};
 /// A key with what stands behind it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
-    /// The keys above it and its own; an item of a list adds `-`.
+    /// The keys above it and its own; an item of a list adds `-`, and one that is a plain value ends with it.
     pub path: Vec<String>,
     /// What stands behind the key, without quotes and comment; empty where its value is on other lines.
     pub value: String,
@@ -69,7 +69,19 @@ pub fn of_yaml(source: SourceId, text: &str) -> Vec<Line> {
             column += rest.len() - behind.len();
             rest = behind;
         }
-        let Some((key, value)) = split_key(rest) else { continue };
+        let Some((key, value)) = split_key(rest) else {
+            // An item of a list that is a plain value.
+            if open.last().is_some_and(|(_, key)| key == "-") && content.trim_start().starts_with("- ") {
+                lines.push(Line {
+                    path: open.iter().map(|(_, key)| key.clone()).collect(),
+                    value: unquoted(without_comment(rest)).to_owned(),
+                    place: Place { source, span: Span::new(start + column, start + column + rest.len()) },
+                    document,
+                    block: String::new(),
+                });
+            }
+            continue;
+        };
         let value = without_comment(value);
         open.push((column, key.to_owned()));
         if value.starts_with('|') || value.starts_with('>') {
@@ -178,6 +190,15 @@ mod tests {
             shown(&of_yaml(source, text)),
             ["list=", "list/-/name=a", "list/-/deep=", "list/-/deep/-/x=1", "list/-/name=b", "after=1"]
         );
+    }
+
+    #[test]
+    fn plain_items_of_a_list_are_seen() {
+        let text = "list:\n  - 10.0.0.0/16 # pods\n  - \"b\"\nmore: [1]\n";
+        let source = Sources::default().add("a.j2", text);
+        let lines = of_yaml(source, text);
+        assert_eq!(shown(&lines), ["list=", "list/-=10.0.0.0/16", "list/-=b", "more=[1]"]);
+        assert_eq!(&text[lines[2].place.span.range()], "\"b\"");
     }
 
     #[test]

@@ -4,7 +4,12 @@
 //! and (since 1.13) deletes what left the configuration. Read from machine configurations, patches, talhelper's
 //! `talconfig.yaml`, templates of any of these, and the patches of Terraform's Talos provider.
 
-use super::{Certainty, Claim, Role, Tool, cluster_of, content, embedded, outline, outline::Line, release, scripts};
+use super::{
+    Certainty, Claim, Role, Tool, cluster_of, content, embedded, machine,
+    machine::Said,
+    outline::{self, Line},
+    release, scripts,
+};
 use crate::{
     claim::ObjectId,
     flux::Cluster,
@@ -74,6 +79,8 @@ pub struct Talos {
     pub inline: Vec<Inline>,
     /// Addresses of manifests that are fetched; what they hold is not known here.
     pub external: Vec<(String, Place)>,
+    /// What is said of networks, the domain and the API server.
+    pub said: Vec<Said>,
     /// The files that were read for it.
     pub files: Vec<String>,
     rank: usize,
@@ -152,9 +159,10 @@ fn walk<'n>(node: &'n Node, path: &mut Vec<&'n str>, see: &mut dyn FnMut(&[&str]
 
 impl Talos {
     /// How much was found so far.
-    fn clues(&self) -> (usize, usize, usize, bool, bool, bool) {
+    fn clues(&self) -> (usize, usize, usize, usize, bool, bool, bool) {
         (
             self.rank,
+            self.said.len(),
             self.inline.len(),
             self.external.len(),
             self.core_dns_is_off,
@@ -190,9 +198,9 @@ impl Talos {
         let has = |section: &str, keys: &[&str]| {
             document.get(section).is_some_and(|section| keys.iter().any(|key| section.get(key).is_some()))
         };
-        let is_network = document
-            .at(["cluster", "network"])
-            .is_some_and(|network| ["cni", "podSubnets", "dnsDomain"].iter().any(|key| network.get(key).is_some()));
+        let is_network = document.at(["cluster", "network"]).is_some_and(|network| {
+            ["cni", "podSubnets", "serviceSubnets", "dnsDomain"].iter().any(|key| network.get(key).is_some())
+        });
         let is_proxy = document.at(["cluster", "proxy", "disabled"]).is_some();
         if has("machine", MACHINE_KEYS) || has("cluster", CLUSTER_KEYS) || is_network || is_proxy {
             self.configuration(repository, document);
@@ -202,6 +210,7 @@ impl Talos {
     /// A machine configuration, or a patch of one.
     fn configuration(&mut self, repository: &Repository, document: &Node) {
         self.show(1, document.place);
+        machine::of_configuration(document, &mut self.said);
         walk(document, &mut Vec::new(), &mut |path, value| {
             let text = match &value.kind {
                 Kind::String(text) => text.clone(),
@@ -251,6 +260,7 @@ impl Talos {
     /// A document of a configuration of several.
     fn one_of_several(&mut self, repository: &Repository, kind: &str, document: &Node) {
         self.show(1, document.place);
+        machine::of_document(kind, document, &mut self.said);
         let is_off = document.get("enabled").is_some_and(|flag| flag.kind == Kind::Bool(false));
         match kind {
             INLINE => self.inline(repository, document.get("name"), document.get("contents"), document.place),
@@ -291,6 +301,7 @@ impl Talos {
     fn talconfig(&mut self, repository: &Repository, path: &str, document: &Node) {
         let named = document.get("clusterName").map_or(document.place, |name| name.place);
         self.show(3, named);
+        machine::of_talconfig(document, &mut self.said);
         if let Some(cni) = document.at(["cniConfig", "name"]) {
             self.flannel_is_off |= cni.as_str() != Some("flannel");
             if cni.as_str() == Some("none") {
@@ -350,6 +361,7 @@ impl Talos {
             return;
         }
         self.show(1, lines[0].place);
+        machine::of_lines(lines, &mut self.said);
         for line in lines {
             self.setting(&line.keys(), &line.value, line.place);
             match line.keys()[..] {

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::schema::{Fields, Others, Schema, Shape};
+use super::schema::{Fields, Named, Others, Schema, Shape};
 use crate::{
     code,
     diagnostic::Diagnostic,
@@ -46,7 +46,7 @@ fn version(written: &Node) -> Option<(String, Version)> {
 
 /// A version without a schema says nothing about its fields.
 fn open() -> Schema {
-    let fields = Fields { known: BTreeMap::new(), required: Vec::new(), others: Others::Anything, embedded: false };
+    let fields = Fields { known: Named::default(), required: Vec::new(), others: Others::Anything, embedded: false };
     Schema { shape: Shape::Map(Box::new(fields)), nullable: false, choices: Vec::new() }
 }
 

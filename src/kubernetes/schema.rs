@@ -1,7 +1,5 @@
 //! What a field may hold, in the words of the schemas Kubernetes and custom resources are described with.
 
-use std::collections::BTreeMap;
-
 use serde_json::Value;
 
 use crate::node::{Kind, Node};
@@ -74,11 +72,47 @@ pub(super) struct List {
 /// A map.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Fields {
-    pub known: BTreeMap<String, Schema>,
+    pub known: Named,
     pub required: Vec<String>,
     pub others: Others,
     /// A whole object: it has an apiVersion, a kind and metadata besides the known fields.
     pub embedded: bool,
+}
+
+/// Schemas by name, sorted. There are thousands of these, most of them short.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Named(Box<[(Box<str>, Schema)]>);
+
+impl Named {
+    pub fn get(&self, name: &str) -> Option<&Schema> {
+        let at = self.0.binary_search_by(|(known, _)| (**known).cmp(name)).ok()?;
+        Some(&self.0[at].1)
+    }
+
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| &**name)
+    }
+
+    #[cfg(test)]
+    pub fn values(&self) -> impl Iterator<Item = &Schema> {
+        self.0.iter().map(|(_, schema)| schema)
+    }
+
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+impl<'n> FromIterator<(&'n str, Schema)> for Named {
+    fn from_iter<I: IntoIterator<Item = (&'n str, Schema)>>(fields: I) -> Named {
+        let mut fields: Vec<(Box<str>, Schema)> =
+            fields.into_iter().map(|(name, schema)| (name.into(), schema)).collect();
+        // Of equal names the last one counts.
+        fields.reverse();
+        fields.sort_by(|(one, _), (other, _)| one.cmp(other));
+        fields.dedup_by(|(one, _), (other, _)| one == other);
+        Named(fields.into_boxed_slice())
+    }
 }
 
 /// What a map may hold besides its known fields.
@@ -227,7 +261,7 @@ fn shape<W: Written>(written: &W) -> Shape {
 fn fields<W: Written>(written: &W) -> Fields {
     let properties = written.field("properties");
     let entries = properties.and_then(W::entries).into_iter().flatten();
-    let known: BTreeMap<String, Schema> = entries.map(|(name, value)| (name.to_owned(), Schema::read(value))).collect();
+    let known = entries.map(|(name, value)| (name, Schema::read(value))).collect();
     // The API server fills in defaults before it looks for what is missing.
     let has_default = |name: &str| properties.and_then(|all| all.field(name)?.field("default")).is_some();
     let required = words(written.field("required")).into_iter().filter(|name| !has_default(name)).collect();

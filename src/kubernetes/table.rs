@@ -49,7 +49,7 @@ pub(super) struct Table {
     kinds: BTreeMap<String, BTreeMap<String, Kind>>,
     /// Where each slice lies in the asset.
     slices: Vec<&'static [u8]>,
-    /// The definitions of the slices inflated so far, still as text.
+    /// The definitions of the slices inflated so far that nobody asked for yet, still as text.
     texts: Mutex<HashMap<usize, HashMap<String, String>>>,
     read: RwLock<HashMap<String, Arc<Schema>>>,
 }
@@ -130,19 +130,24 @@ impl Table {
 
     /// The definition of this name in a release; names are what schemas refer by.
     pub(super) fn definition(&self, name: &str, release: u32) -> Option<Arc<Schema>> {
-        if let Some(schema) = self.read.read().unwrap_or_else(PoisonError::into_inner).get(name) {
-            return Some(Arc::clone(schema));
+        let known = || self.read.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
+        if let Some(schema) = known() {
+            return Some(schema);
         }
         let (slice, local) = name.split_once(':')?;
         let slice: usize = slice.parse().ok()?;
         let mut texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
+        // Somebody else may have read it meanwhile; its text is gone then.
+        if let Some(schema) = known() {
+            return Some(schema);
+        }
         let texts = match texts.entry(slice) {
             std::collections::hash_map::Entry::Occupied(texts) => texts.into_mut(),
             std::collections::hash_map::Entry::Vacant(texts) => {
                 texts.insert(definitions(&inflate(self.slices.get(slice)?), release))
             }
         };
-        let schema = Arc::new(Schema::read::<serde_json::Value>(&serde_json::from_str(texts.get(local)?).ok()?));
+        let schema = Arc::new(Schema::read::<serde_json::Value>(&serde_json::from_str(&texts.remove(local)?).ok()?));
         self.read.write().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), Arc::clone(&schema));
         Some(schema)
     }

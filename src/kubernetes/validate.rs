@@ -519,15 +519,15 @@ impl<'n> Walk<'n> {
     fn unknown_field(&mut self, fields: &Fields, entry: &Entry, node: &Node) {
         let message = format!("`{}` is not a field of {}", self.path_text(), self.kind);
         let finding = Diagnostic::new(code!("manifest-field-unknown"), message).at(entry.key_place, "");
-        let known = fields.known.keys().map(String::as_str);
-        let same_letters = fields.known.keys().find(|name| name.eq_ignore_ascii_case(&entry.key)).map(String::as_str);
+        let known = fields.known.names();
+        let same_letters = fields.known.names().find(|name| name.eq_ignore_ascii_case(&entry.key));
         self.found.push(match same_letters.or_else(|| nearest(&entry.key, known)) {
             Some(meant) => {
                 finding.edit(entry.key_place, meant, format!("did you mean `{meant}`?")).breaks(field_of(node, meant))
             }
-            None if fields.known.is_empty() => finding.help("nothing can be written here"),
+            None if fields.known.len() == 0 => finding.help("nothing can be written here"),
             None if fields.known.len() <= 12 => {
-                let known: Vec<String> = fields.known.keys().map(|name| format!("`{name}`")).collect();
+                let known: Vec<String> = fields.known.names().map(|name| format!("`{name}`")).collect();
                 finding.help(format!("what can be written here is {}", known.join(", ")))
             }
             None => finding.help("look where it belongs; an indentation too many or too few is the usual cause"),

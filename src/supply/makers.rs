@@ -6,6 +6,7 @@ use super::{Kind, Stored};
 use crate::{
     claims::{Role, Tool},
     flux::Object,
+    knowledge,
     node::{self, Node},
     source::Place,
     survey::Survey,
@@ -135,6 +136,9 @@ fn of_object(unit: usize, object: &Object, makers: &mut Makers) {
     };
     let own_name = node.at(["metadata", "name"]).unwrap_or(node);
     let named = |path: &[&str]| node.at(path.iter().copied());
+    if let Some(name) = knowledge::secret_of(&object.id.group, &object.id.kind, &object.id.name) {
+        make(Kind::Secret, &Node { place: own_name.place, kind: node::Kind::String(name) }, Keys::Unknown);
+    }
     match (object.id.group.as_str(), object.id.kind.as_str()) {
         ("", "Secret") => make(Kind::Secret, own_name, written_keys(node)),
         ("", "ConfigMap") => make(Kind::ConfigMap, own_name, written_keys(node)),
@@ -212,7 +216,7 @@ fn of_object(unit: usize, object: &Object, makers: &mut Makers) {
 }
 
 /// Programs that copy Secrets and ConfigMaps into other namespaces.
-const COPIERS: &[&str] =
+pub(super) const COPIERS: &[&str] =
     &["reflector", "replicator", "kubed", "config-syncer", "clustersecret", "kyverno", "secret-copier"];
 
 /// The keys that a manifest writes; unknown where somebody else fills it in.

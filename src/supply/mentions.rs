@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    flux::Object,
+    flux::{Object, Outcome},
     knowledge,
     node::{Kind, Node},
     source::Place,
@@ -20,7 +20,9 @@ pub fn mentioned<'n>(survey: &Survey, names: &BTreeSet<&'n str>, uses: &BTreeSet
     for object in units().flat_map(super::super::flux::Unit::objects) {
         search.object(object);
     }
-    let built: BTreeSet<&str> = units().flat_map(|unit| &unit.reads).map(String::as_str).collect();
+    // Of what was not built, nothing is known but its texts.
+    let built = units().filter(|unit| matches!(unit.outcome, Outcome::Objects(_)));
+    let built: BTreeSet<&str> = built.flat_map(|unit| &unit.reads).map(String::as_str).collect();
     for (path, _) in survey.repository.files().filter(|(path, _)| !built.contains(path)) {
         let text = survey.repository.text(path).unwrap_or_default();
         // Prose names many things; it makes one where it shows the command or the manifest.
@@ -86,10 +88,16 @@ impl Search<'_, '_> {
     }
 
     fn words(&mut self, text: &str) {
-        let words = text.as_bytes().split(|letter| !IN_WORDS[usize::from(*letter)]);
-        for word in words.filter(|word| self.shape.allows(word)) {
-            let word = std::str::from_utf8(word).expect("letters of ASCII").trim_matches(['.', '-']);
-            self.found.extend(self.names.get(word));
+        let mut rest = text.as_bytes();
+        let is_in = |letter: &u8| IN_WORDS[usize::from(*letter)];
+        while let Some(start) = rest.iter().position(is_in) {
+            rest = &rest[start..];
+            let (word, behind) = rest.split_at(rest.iter().position(|letter| !is_in(letter)).unwrap_or(rest.len()));
+            if self.shape.allows(word) {
+                let word = std::str::from_utf8(word).expect("letters of ASCII").trim_matches(['.', '-']);
+                self.found.extend(self.names.get(word));
+            }
+            rest = behind;
         }
     }
 }

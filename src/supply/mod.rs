@@ -2,6 +2,7 @@
 
 mod makers;
 mod mentions;
+pub mod refused;
 mod uses;
 
 pub use makers::{Keys, Maker, Makers, makers};

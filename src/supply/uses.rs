@@ -2,7 +2,10 @@
 //!
 //! What a custom resource or a chart we do not know calls a Secret may as well be one that it makes: that is no use here.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use super::{
     Kind, Stored,
@@ -41,6 +44,7 @@ const KNOWN_GROUPS: &[&str] = &[
     "acme.cert-manager.io",
     "cert-manager.io",
     "external-secrets.io",
+    "grafana.integreatly.org",
     "monitoring.coreos.com",
     "traefik.io",
     "volsync.backube",
@@ -84,6 +88,7 @@ pub fn uses(survey: &Survey, cluster: usize) -> Vec<Use> {
             who: format!("{} `{}`", id.kind, id.name),
             unit,
             release: None,
+            named: None,
             chart: "",
             found: &mut found,
         };
@@ -127,6 +132,8 @@ struct Walker<'w> {
     who: String,
     unit: usize,
     release: Option<usize>,
+    /// The release's name and namespace, which templates in its values may name.
+    named: Option<(&'w str, &'w str)>,
     chart: &'w str,
     found: &'w mut Vec<Use>,
 }
@@ -135,7 +142,7 @@ impl Walker<'_> {
     fn push(&mut self, kind: Kind, namespace: Option<&Node>, name: &Node, key: Option<&Node>, is_existing: bool) {
         let Some(namespace) = namespace.and_then(Node::as_str).or(self.home) else { return };
         let Some(written) = name.as_str().filter(|name| !name.is_empty()) else { return };
-        // Templates of charts know the release's name; whatever else they compute is theirs to know.
+        let (namespace, written) = (&*self.filled(namespace), &*self.filled(written));
         if [namespace, written].iter().any(|text| has_placeholder(text) || text.contains("{{") || text.contains("${")) {
             return;
         }
@@ -151,6 +158,28 @@ impl Walker<'_> {
             release: self.release,
             is_existing,
         });
+    }
+
+    /// A text of values with the release's name and namespace in place of templates of just these. What else a chart computes is
+    /// for it to know.
+    fn filled<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        let Some((name, namespace)) = self.named.filter(|_| text.contains("{{")) else { return text.into() };
+        let mut filled = String::new();
+        let mut rest = text;
+        while let Some((before, (template, behind))) =
+            rest.split_once("{{").and_then(|(before, open)| Some((before, open.split_once("}}")?)))
+        {
+            let value = match template.trim_matches(['-', ' ']).trim_start_matches('$') {
+                ".Release.Name" => name,
+                ".Release.Namespace" => namespace,
+                _ => return text.into(),
+            };
+            filled.push_str(before);
+            filled.push_str(value);
+            rest = behind;
+        }
+        filled.push_str(rest);
+        filled.into()
     }
 
     /// A Flux Kustomization. Its key for decryption is there before Flux, made by hand.
@@ -185,6 +214,7 @@ impl Walker<'_> {
                 who: self.who.clone(),
                 unit: self.unit,
                 release: Some(at),
+                named: Some((&release.name, &release.target_namespace)),
                 chart,
                 found: &mut *self.found,
             };
@@ -271,6 +301,10 @@ impl Walker<'_> {
             }
             ("imagePullSecrets", None) => self.pull_secrets(Some(value)),
             ("existingSecret" | "existingSecretName", Some(_)) if in_values => {
+                self.push(Kind::Secret, None, value, None, true);
+            }
+            // Of a runner's scale set; a map there is a Secret for the chart to make.
+            ("githubConfigSecret", Some(_)) if self.chart == "gha-runner-scale-set" => {
                 self.push(Kind::Secret, None, value, None, true);
             }
             ("persistence", None) if self.chart == "app-template" => self.persistence(value),

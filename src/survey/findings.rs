@@ -3,19 +3,29 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    code,
+    charts, code,
     diagnostic::{Diagnostic, Severity},
     flux::{Cluster, Outcome, Unit},
     kustomize::{Refusal, Stop},
-    repository::{Repository, is_below, join, parent},
+    repository::{File, Repository, is_below, join, parent},
 };
 
 /// Everything that was wrong while reading and building.
-pub fn found(repository: &Repository, clusters: &[Cluster], loaded: &BTreeSet<String>) -> Vec<Diagnostic> {
+///
+/// `loaded` is what some tool reads, `rendered` what `helm template` printed.
+pub fn found(
+    repository: &Repository,
+    clusters: &[Cluster],
+    loaded: &BTreeSet<String>,
+    rendered: &BTreeSet<&str>,
+) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     let built = clusters.iter().flat_map(|cluster| &cluster.units);
     let built = built.filter(|unit| matches!(unit.outcome, Outcome::Objects(_)));
-    unreadable(repository, loaded, &built.flat_map(|unit| &unit.reads).collect(), &mut found);
+    misprinted(repository, rendered, &mut found);
+    let mut judged: BTreeSet<&str> = built.flat_map(|unit| &unit.reads).map(String::as_str).collect();
+    judged.extend(rendered);
+    unreadable(repository, loaded, &judged, &mut found);
     let units = || clusters.iter().flat_map(|cluster| &cluster.units);
     failures(units(), &mut found);
     refusals(units(), &mut found);
@@ -26,6 +36,14 @@ pub fn found(repository: &Repository, clusters: &[Cluster], loaded: &BTreeSet<St
     found
 }
 
+/// Files that `helm template` printed. What looks like a template in them is none any more.
+fn misprinted(repository: &Repository, rendered: &BTreeSet<&str>, found: &mut Vec<Diagnostic>) {
+    for fault in rendered.iter().filter_map(|path| repository.file(path)).flat_map(File::faults) {
+        let is_twice = fault.code == code!("key-twice");
+        found.push(if is_twice { fault.clone().note(charts::TWICE) } else { fault.clone() });
+    }
+}
+
 /// Files that cannot be read. A file that nothing loads may be no YAML on purpose, so that is only worth knowing.
 ///
 /// Where something is loaded, that is said only of what lies in the same folders at the top. What a unit was built with is data to it,
@@ -33,13 +51,13 @@ pub fn found(repository: &Repository, clusters: &[Cluster], loaded: &BTreeSet<St
 fn unreadable(
     repository: &Repository,
     loaded: &BTreeSet<String>,
-    built: &BTreeSet<&String>,
+    judged: &BTreeSet<&str>,
     found: &mut Vec<Diagnostic>,
 ) {
     let top = |path: &str| path.split_once('/').map_or(String::new(), |(top, _)| top.to_owned());
     let tops: BTreeSet<String> = loaded.iter().map(|path| top(path)).collect();
     for (path, file) in repository.files() {
-        if built.contains(&path.to_owned()) {
+        if judged.contains(path) {
             continue;
         }
         // A template is no YAML before it is rendered; a unit that takes it for a manifest says so itself.

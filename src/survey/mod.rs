@@ -6,8 +6,9 @@ mod said;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
+    charts::{self, Install},
     claims::{
-        self, Claim, helm,
+        self, Claim, argocd, helm,
         helm::Release,
         helmfile,
         talos::{self, Talos},
@@ -62,6 +63,10 @@ pub struct Survey {
     pub talos: Talos,
     /// The Helm releases that Flux keeps.
     pub releases: Vec<Release>,
+    /// The charts of the repository that somebody installs.
+    pub installs: Vec<Install>,
+    /// The schemas of their values.
+    pub chart_schemas: charts::Schemas,
     /// Objects with several claims, and what that means.
     pub contested: Vec<Contested>,
     /// Who waits for whom, one graph a cluster, in the order of `clusters`.
@@ -144,14 +149,25 @@ pub fn with(
         plan.join(&mut terraform);
     }
     let releases = helm::releases(&repository, &clusters);
-    let mut claims = claims::all(&repository, &clusters, &schemas, &releases, &talos);
+    let applications = argocd::applications(&repository, &clusters);
+    let installs = charts::installs(&repository, &clusters, &releases, &applications, &terraform);
+    let chart_schemas = charts::schemas(world, &repository, &installs)?;
+    let mut claims = claims::all(&repository, &clusters, &schemas, &releases, &applications, &talos);
     claims.extend(terraform.claims.iter().cloned());
     let said = said::Said { repository: &repository, settings: &settings, schemas: &schemas };
     claims.extend(said.rendered(&releases, &mut found));
     if options.helm {
-        let charts: Vec<Release> = releases.iter().filter(|release| !said.is_rendered(release)).cloned().collect();
-        let kubernetes = settings.settings.versions.kubernetes.as_deref();
-        claims.extend(helm::rendered(world, &repository, &charts, kubernetes, &schemas, &mut found)?);
+        let is_rendered =
+            |install: &&Install| !install.of_flux.is_some_and(|release| said.is_rendered(&releases[release]));
+        let rendering = charts::Rendering {
+            world,
+            repository: &repository,
+            releases: &releases,
+            kubernetes: settings.settings.versions.kubernetes.as_deref(),
+            schemas: &schemas,
+            chart_schemas: &chart_schemas,
+        };
+        claims.extend(rendering.claims(installs.iter().filter(is_rendered), &mut found)?);
     }
     let declared = said.owned(&claims, &mut found);
     claims.extend(declared);
@@ -169,9 +185,11 @@ pub fn with(
     let mut loaded: BTreeSet<String> = units().flat_map(|unit| unit.reads.iter().cloned()).collect();
     loaded.extend(terraform.read.iter().cloned());
     loaded.extend(talos.files.iter().cloned());
-    loaded.extend(settings.settings.rendered.values().map(|path| path.trim_start_matches("./").to_owned()));
+    let rendered: BTreeSet<&str> =
+        settings.settings.rendered.values().map(|path| path.trim_start_matches("./")).collect();
+    loaded.extend(rendered.iter().map(|path| (*path).to_owned()));
     loaded.extend(claims.iter().map(|claim| repository.path(claim.place).to_owned()));
-    found.extend(findings::found(&repository, &clusters, &loaded));
+    found.extend(findings::found(&repository, &clusters, &loaded, &rendered));
     Ok(Survey {
         repository,
         settings,
@@ -180,6 +198,8 @@ pub fn with(
         terraform,
         talos,
         releases,
+        installs,
+        chart_schemas,
         contested,
         graphs,
         deadlocks,

@@ -9,6 +9,9 @@ use std::{
 
 use super::{Chart, Error};
 
+/// Nobody listens there.
+const NOWHERE: &str = "http://127.0.0.1:9";
+
 /// What `helm template` prints. It fetches nothing: a chart's dependencies must lie in its `charts/`.
 pub(super) fn template(root: &Path, chart: &Chart<'_>) -> Result<Result<String, String>, Error> {
     let failed = |error: &std::io::Error| Error::io("run", "helm", error);
@@ -18,6 +21,11 @@ pub(super) fn template(root: &Path, chart: &Chart<'_>) -> Result<Result<String, 
     command.args(["--include-crds", "--kube-version", chart.kubernetes, "--values", "-"]);
     // Neither a cluster nor the user's repositories take part.
     command.env("KUBECONFIG", "/dev/null").env("HELM_REPOSITORY_CONFIG", "/dev/null");
+    // Nor does the network: a schema may refer to an address, which leads nowhere this way.
+    for variable in ["http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"] {
+        command.env(variable, NOWHERE);
+    }
+    command.env_remove("no_proxy").env_remove("NO_PROXY");
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(|error| failed(&error))?;
     let mut stdin = child.stdin.take().expect("piped above");
@@ -31,7 +39,10 @@ pub(super) fn template(root: &Path, chart: &Chart<'_>) -> Result<Result<String, 
         return Ok(Ok(text(output.stdout)));
     }
     let said = text(output.stderr);
-    let first = said.lines().find(|line| line.starts_with("Error:")).unwrap_or(said.trim());
+    // The reason goes on to the next empty line; after that comes advice.
+    let mut lines = said.lines().skip_while(|line| !line.starts_with("Error:")).take_while(|line| !line.is_empty());
+    let reason: Vec<&str> = lines.by_ref().map(str::trim).collect();
+    let reason = if reason.is_empty() { said.trim().to_owned() } else { reason.join(" ") };
     let folder = folder.to_string_lossy();
-    Ok(Err(first.trim_start_matches("Error: ").replace(&*folder, chart.folder)))
+    Ok(Err(reason.trim_start_matches("Error: ").replace(&*folder, chart.folder)))
 }

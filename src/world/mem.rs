@@ -5,13 +5,14 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use super::{Access, Content, Entry, Error, Kind, Lock, Standing, Versions, World};
+use super::{Access, Chart, Content, Entry, Error, Kind, Lock, Standing, Versions, World};
 
 /// Files by path, and perhaps what git knows of them.
 #[derive(Debug, Default)]
 pub struct MemWorld {
     files: Mutex<BTreeMap<String, Vec<u8>>>,
     git: Option<MemGit>,
+    charts: BTreeMap<String, Result<String, String>>,
 }
 
 /// What git knows: paths below the root, and their bytes.
@@ -29,7 +30,7 @@ impl MemWorld {
     /// A repository of these files, outside git.
     pub fn new<P: Into<String>, B: Into<Vec<u8>>>(files: impl IntoIterator<Item = (P, B)>) -> Self {
         let files = files.into_iter().map(|(path, bytes)| (path.into(), bytes.into())).collect();
-        MemWorld { files: Mutex::new(files), git: None }
+        MemWorld { files: Mutex::new(files), git: None, charts: BTreeMap::new() }
     }
 
     fn held(&self) -> MutexGuard<'_, BTreeMap<String, Vec<u8>>> {
@@ -40,6 +41,13 @@ impl MemWorld {
     #[must_use]
     pub fn with_git(mut self, git: MemGit) -> Self {
         self.git = Some(git);
+        self
+    }
+
+    /// The same where `helm template` answers this for the chart in a folder.
+    #[must_use]
+    pub fn with_chart(mut self, folder: &str, answer: Result<String, String>) -> Self {
+        self.charts.insert(folder.to_owned(), answer);
         self
     }
 
@@ -172,6 +180,11 @@ impl World for MemWorld {
             }
         });
         Ok(Some(versions.collect()))
+    }
+
+    fn chart(&self, chart: &Chart<'_>) -> Result<Result<String, String>, Error> {
+        let answer = self.charts.get(chart.folder);
+        answer.cloned().ok_or_else(|| Error::new("run", "helm", "there is none here"))
     }
 
     fn tracked(&self, paths: &[&str]) -> Result<Option<BTreeSet<String>>, Error> {

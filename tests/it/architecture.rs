@@ -30,7 +30,7 @@ const CRATES: &[Home] = &[
     ("minijinja", &["template/"]),
     ("annotate_snippets", &["report/"]),
     ("json_patch::", &["talos/patch.rs"]),
-    ("jsonschema::", &["inventory/"]),
+    ("jsonschema::", &["charts/form.rs", "inventory/"]),
     ("x509_parser", &["secrets/cert.rs"]),
     ("age::", &["talos/secrets.rs"]),
     ("rsa::", &["secrets/"]),

@@ -7,6 +7,7 @@ mod bad_input;
 mod bad_repository;
 mod build_command;
 mod cases;
+mod charts;
 mod claims;
 mod composed;
 mod docs;

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Real charts: what `--helm` claims are the objects helm renders, and the chart table says what is in them.
+"""Real charts: what `--helm` claims are the objects helm renders, and the chart table says what is in them. Charts that helm does not
+render, and what they render twice, are found with helm's own words.
 
 The charts come out of the projects' Go modules. Needs go, helm and PyYAML; without one of them it says so and passes.
 """
@@ -32,6 +33,16 @@ spec: {interval: 1m, path: ./lab, prune: true, sourceRef: {kind: GitRepository, 
 """
 
 
+# What is wrong with a chart: a template, what is found, and a part of what helm says of it.
+BROKEN = {
+    "required": ('{{ required "say so" .Values.title }}\n', "chart-render-fails", "execution error at (required/templates/map.yaml:1:3): say so"),
+    "unclosed": ("{{ if .Values.title }}\n", "chart-render-fails", "parse error at (unclosed/templates/map.yaml:"),
+    "no-yaml": ("data: [\n", "chart-render-fails", "YAML parse error on no-yaml/templates/map.yaml"),
+    "asks": ('{{ (lookup "v1" "Secret" "lab" "x").data.key }}\n', "build-refused", "nil pointer"),
+    "twice": ("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\ndata:\n  a: b\n  a: c\n", "key-twice", ""),
+}
+
+
 def folder_of(module):
     """Where Go keeps a module; None where it cannot be had."""
     run = subprocess.run(["go", "mod", "download", "-json", module], capture_output=True, text=True)
@@ -44,6 +55,24 @@ def release(chart, values):
     spec = {"interval": "1h", "chart": {"spec": {"chart": f"./charts/{chart}", "sourceRef": source}}, "values": values}
     kind = {"apiVersion": "helm.toolkit.fluxcd.io/v2", "kind": "HelmRelease"}
     return json.dumps({**kind, "metadata": {"name": chart, "namespace": "lab"}, "spec": spec})
+
+
+def broken(lab):
+    """What `check --helm` says of charts that have something wrong with them."""
+    for folder in ("lab", "charts"):
+        shutil.rmtree(lab / folder)
+    (lab / "lab").mkdir()
+    (lab / "lab" / "gotk-sync.yaml").write_text(SYNC)
+    for name, (template, _, _) in BROKEN.items():
+        templates = lab / "charts" / name / "templates"
+        templates.mkdir(parents=True)
+        (templates / "map.yaml").write_text(template)
+        (templates.parent / "Chart.yaml").write_text(json.dumps({"apiVersion": "v2", "name": name, "version": "0.1.0"}))
+        (lab / "lab" / f"{name}.yaml").write_text(release(name, {}))
+    program = ["cargo", "run", "--quiet", "--manifest-path", str(ROOT / "Cargo.toml"), "--", "-C", str(lab)]
+    run = subprocess.run([*program, "check", "--helm", "--format", "json"], capture_output=True, text=True)
+    told = subprocess.run([*program, "check", "--helm"], capture_output=True, text=True).stderr
+    return [each for each in json.loads(run.stdout)["diagnostics"] if each["code"] != "namespace-missing"], told
 
 
 def main():
@@ -96,6 +125,11 @@ def main():
             rendered[chart] = [each for each in yaml.safe_load_all(run.stdout) if each]
         lines = subprocess.run([*program, str(lab)], capture_output=True, text=True, check=True).stdout.splitlines()
         table = subprocess.run([*program, "--table", *rendered], capture_output=True, text=True, check=True).stdout
+        found, told = broken(lab)
+    for name, (_, code, said) in BROKEN.items():
+        mine = [each for each in found if name in json.dumps(each)]
+        check([each["code"] for each in mine] == [code], f"the chart {name}", mine)
+        check(said in told, f"what helm says of {name}", told)
     for line in lines:
         check(not line.startswith("found "), "nothing is found", line)
     for chart, objects in rendered.items():

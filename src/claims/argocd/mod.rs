@@ -67,9 +67,8 @@ pub struct Origin {
 }
 
 /// One claim for each object of each Application, and for its release and its namespace.
-pub fn claims(repository: &Repository, clusters: &[Cluster], schemas: &Schemas) -> Vec<Claim> {
-    let applications = applications(repository, clusters);
-    let home = home(&applications);
+pub fn claims(repository: &Repository, schemas: &Schemas, applications: &[Application]) -> Vec<Claim> {
+    let home = home(applications);
     let mut claims = Vec::new();
     for application in applications.iter().filter(|application| application.destination == home) {
         let mut seen = BTreeSet::new();
@@ -77,7 +76,7 @@ pub fn claims(repository: &Repository, clusters: &[Cluster], schemas: &Schemas) 
             claims_of(repository, schemas, application).into_iter().filter(|claim| seen.insert(claim.object.clone())),
         );
     }
-    let roots = roots(&applications, &claims);
+    let roots = roots(applications, &claims);
     claims.extend(roots);
     claims
 }
@@ -245,7 +244,7 @@ fn own_addresses(repository: &Repository, manifests: &[Manifest]) -> BTreeSet<St
 }
 
 /// An address without what several spellings of it differ in.
-fn normal(url: &str) -> String {
+pub(super) fn normal(url: &str) -> String {
     let url = url.trim_end_matches('/').trim_end_matches(".git").to_lowercase();
     let url = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
     let url = url.split_once('@').map_or(url, |(_, rest)| rest);
@@ -306,7 +305,7 @@ fn origin(repository: &Repository, source: &Node, name: &str, addresses: &BTreeS
     let folder = path.and_then(|path| resolve("", path.text.trim_start_matches('/')));
     let values = source.at(["helm", "valuesObject"]).cloned().or_else(|| {
         let text = source.at(["helm", "values"])?;
-        embedded::documents(&repository.sources, text)?.into_iter().next()
+        embedded::values(&repository.sources, text)
     });
     Origin {
         folder: folder.filter(|folder| repository.is_folder(folder)),

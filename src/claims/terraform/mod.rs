@@ -47,6 +47,8 @@ pub struct Facts {
     pub releases: Vec<Release>,
     /// Patches of Talos configurations.
     pub patches: Vec<Patch>,
+    /// Where the configurations that Terraform makes for Talos say the cluster's API server is.
+    pub cluster_endpoints: Vec<Written>,
     /// Other `talos_…` resources.
     pub talos: Vec<Resource>,
     /// Values written literally: defaults of variables, locals, what `.tfvars` set, arguments of modules.
@@ -147,6 +149,8 @@ pub struct Release {
     pub creates_namespace: bool,
     /// Its values, one document an entry, later ones winning; unknown parts are placeholders.
     pub values: Vec<Node>,
+    /// Whether these are all, and nobody can give others without changing a file.
+    pub has_all_values: bool,
 }
 
 /// A patch of a Talos configuration.

@@ -16,6 +16,9 @@ use crate::{
     source::Place,
 };
 
+/// What sets single values of a release, over all others.
+const SETS: &[&str] = &["set", "set_list", "set_sensitive", "set_wo"];
+
 /// Reads a root with all modules below it.
 pub fn read_root(configuration: &Configuration, scope: usize, certain: bool, facts: &mut Facts) {
     let folder = configuration.scope(scope).root.to_owned();
@@ -272,10 +275,7 @@ impl Reading<'_, '_> {
         };
         let creates_namespace =
             self.attribute(here, "create_namespace").is_some_and(|value| value.as_bool() == Some(true));
-        let values = self.attribute(here, "values").map_or_else(Vec::new, |values| {
-            let sources = &self.configuration.repository.sources;
-            values.items().iter().filter_map(|value| value.documents(sources)).flatten().collect()
-        });
+        let (values, has_all_values) = self.values(here);
         self.claim(here, release(&namespace, &name), Role::Owner, true);
         if creates_namespace {
             let kind = ObjectKind { group: "", kind: "Namespace", namespace: None };
@@ -290,7 +290,22 @@ impl Reading<'_, '_> {
             version: self.written(here, "version"),
             creates_namespace,
             values,
+            has_all_values,
         });
+    }
+
+    /// The values of a release, and whether these are all.
+    fn values(&self, here: &Here<'_>) -> (Vec<Node>, bool) {
+        let body = &here.block.body;
+        let is_set = SETS.iter().any(|set| body.get(set).is_some() || body.blocks_of(set).next().is_some());
+        let is_whole = !is_set && body.blocks_of("dynamic").next().is_none();
+        let Some(expression) = body.get("values") else { return (Vec::new(), is_whole) };
+        let (given, assumed) = self.configuration.assuming(|| self.configuration.evaluate(here.frame, expression));
+        let sources = &self.configuration.repository.sources;
+        let documents: Vec<Option<Vec<Node>>> = given.items().iter().map(|value| value.documents(sources)).collect();
+        let is_list = matches!(given.kind, Kind::List(_));
+        let is_known = is_list && documents.iter().all(|known| known.as_ref().is_some_and(|known| known.len() == 1));
+        (documents.into_iter().flatten().flatten().collect(), is_whole && is_known && !assumed)
     }
 
     fn bootstrap(&mut self, here: &Here<'_>, off: Option<Place>) {
@@ -338,6 +353,8 @@ impl Reading<'_, '_> {
         if here.block.kind == "resource" {
             self.facts.talos.push(here.resource.clone());
         }
+        let endpoint = self.written(here, "cluster_endpoint");
+        self.facts.cluster_endpoints.extend(endpoint);
         let Some(patches) = self.attribute(here, "config_patches") else { return };
         let sources = &self.configuration.repository.sources;
         let mut complete = matches!(patches.kind, Kind::List(_));

@@ -195,7 +195,11 @@ fn adopt(node: &mut Node, field: Field, first: bool) -> Result<bool, Stop> {
         Kind::Null => return Ok(false),
         Kind::Map(_) => {
             match map_directive(node) {
-                Ok(Directive::Delete) => return Ok(false),
+                Ok(Directive::Delete) => {
+                    // It says so once: an item of a list may come by a second time.
+                    node.remove(DIRECTIVE);
+                    return Ok(false);
+                }
                 Ok(_) => {
                     node.remove(DIRECTIVE);
                 }

@@ -105,7 +105,7 @@ fn file(builder: &mut Builder<'_>, folder: &str, line: &Node) -> Result<Text, St
     let Some(target) = target else { return Err(missing(format!("`{path}` does not exist"), line.place)) };
     let file = repository.file(&target).expect("it was just found");
     let read = if let Some(fault) = &file.fault {
-        Err(Stop::Fails(Box::new(fault.clone())))
+        Err(Stop::Fails(fault.clone()))
     } else if let (Some(reading), Some(text)) = (&file.yaml, repository.text(&target)) {
         let inline = Inline { reading: reading.clone(), first_for_kubectl: kubectl::first(reading) };
         Ok(Text { inline, whole: text.to_owned(), place: line.place })

@@ -788,7 +788,8 @@ impl<'w> Walk<'w> {
     fn shown(&self, node: &Node) -> String {
         if Quotes::default().has(node, self.sources) {
             let text = self.sources.text(node.place);
-            if text.starts_with(['"', '\'']) {
+            // A replacement may have taken it over from elsewhere, with or without quotes.
+            if text.starts_with(['"', '\'']) && node.as_str().is_some_and(|own| text.len() > own.len()) {
                 return text.to_owned();
             }
         }

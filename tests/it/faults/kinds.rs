@@ -77,6 +77,7 @@ pub const KINDS: &[Kind] = &[
     kind("a file that is not listed", "file-unused", unlisted),
     kind("a unit that is not listed", "unit-unreachable", unit_unlisted),
     kind("a chart without one version", "chart-floating", floating),
+    kind("a value that the schema of its chart does not allow", "chart-values-invalid", value_refused),
     kind("a field misspelt", "manifest-field-unknown", field_misspelt),
     kind("a text for a number", "manifest-type", wrong_type),
     kind("a secret never set", "secret-placeholder", never_set),
@@ -89,10 +90,16 @@ pub const KINDS: &[Kind] = &[
     kind("OpenTofu code that is not there", "tofu-missing", no_code),
     kind("`createNamespace` beside an owned Namespace", "create-namespace-owned", create_namespace),
     kind("a Secret that nobody makes", "secret-unmade", secret_unmade),
+    kind("a Secret called after its release", "secret-unmade", secret_of_release),
     kind("a ConfigMap that nobody makes", "configmap-unmade", map_unmade),
     kind("a key that is not in it", "key-unmade", key_unmade),
     kind("an address that no pool has", "address-stray", address_stray),
     kind("a bootstrap of another version", "versions-disagree", versions_disagree),
+    kind("a pod network of another network", "networks-disagree", pods_disagree),
+    kind("a Service outside of the services' network", "networks-disagree", service_disagrees),
+    kind("a name in another domain than the cluster's", "networks-disagree", domain_disagrees),
+    kind("an API server asked on another port", "endpoints-disagree", port_disagrees),
+    kind("an API server asked where nothing is", "endpoints-disagree", host_disagrees),
 ];
 
 /// An object in a file.
@@ -981,6 +988,25 @@ fn floating(tree: &Tree) -> Vec<Fault<'_>> {
     faults
 }
 
+fn value_refused(tree: &Tree) -> Vec<Fault<'_>> {
+    let wrong = |line: &str| {
+        let wrong = match line {
+            "    replicas: 2" => "    replicas: two",
+            "    mode: steady" => "    mode: sideways",
+            "    port: 8080" => "    port: 80800",
+            // Null takes the default away.
+            "    title: Notices" => "    title: null",
+            "      size: 5Gi" => "      sise: 5Gi",
+            _ => return None,
+        };
+        Some(wrong.to_owned())
+    };
+    let wanted = |document: &Document<'_>, line: &str| {
+        document.is("HelmRelease", "helm.toolkit") && document.name() == "board" && wrong(line).is_some()
+    };
+    instead(tree, wanted, |line| vec![wrong(line).unwrap()], 0)
+}
+
 fn field_misspelt(tree: &Tree) -> Vec<Fault<'_>> {
     let renamed = |line: &str| {
         let (old, new) = match line.trim() {
@@ -1185,6 +1211,14 @@ fn secret_unmade(tree: &Tree) -> Vec<Fault<'_>> {
     faults
 }
 
+fn secret_of_release(tree: &Tree) -> Vec<Fault<'_>> {
+    let text = "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata:\n  name: planted\nspec:\n  interval: 1h\n  \
+                chart:\n    spec:\n      chart: app-template\n      version: 4.3.0\n      sourceRef:\n        kind: HelmRepository\n        \
+                name: app-template\n  values:\n    controllers:\n      planted:\n        envFrom:\n          - secretRef:\n              \
+                name: \"{{ .Release.Name }}-keys\"\n";
+    beside(tree, text, 19)
+}
+
 fn map_unmade(tree: &Tree) -> Vec<Fault<'_>> {
     reference_misspelt(tree, "configMapKeyRef:", 1)
 }
@@ -1223,4 +1257,50 @@ fn versions_disagree(tree: &Tree) -> Vec<Fault<'_>> {
         faults.push(change.at("bootstrap/helmfile.yaml", 5));
     }
     faults
+}
+
+/// Another file in the folder of each application.
+fn beside<'t>(tree: &'t Tree, text: &str, fault: usize) -> Vec<Fault<'t>> {
+    let mut faults = Vec::new();
+    for unit in units(tree).iter().filter(|unit| is_home(tree) && unit.folder.ends_with("/app")) {
+        let mut change = Change::of(tree);
+        let path = change.add(&unit.folder, "planted.yaml", text);
+        faults.push(change.at(path, fault));
+    }
+    faults
+}
+
+fn cilium(values: &[&str]) -> String {
+    let values: String = values.iter().map(|line| format!("    {line}\n")).collect();
+    format!(
+        "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata:\n  name: cilium\n  namespace: kube-system\nspec:\n  \
+         interval: 1h\n  chart:\n    spec:\n      chart: cilium\n      version: 1.18.2\n      sourceRef:\n        \
+         kind: HelmRepository\n        name: cilium\n  values:\n{values}"
+    )
+}
+
+fn pods_disagree(tree: &Tree) -> Vec<Fault<'_>> {
+    let native = ["routingMode: native", "ipam: {mode: kubernetes}", "ipv4NativeRoutingCIDR: 10.42.0.0/16"];
+    let mut faults = beside(tree, &cilium(&native), 18);
+    let pool = ["ipam:", "  operator:", "    clusterPoolIPv4PodCIDRList: [10.42.0.0/16]"];
+    faults.extend(beside(tree, &cilium(&pool), 18));
+    faults
+}
+
+fn service_disagrees(tree: &Tree) -> Vec<Fault<'_>> {
+    let text = "apiVersion: v1\nkind: Service\nmetadata:\n  name: planted\nspec:\n  clusterIP: 10.43.0.10\n  ports:\n    - port: 80\n";
+    beside(tree, text, 6)
+}
+
+fn domain_disagrees(tree: &Tree) -> Vec<Fault<'_>> {
+    let text = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: planted\ndata:\n  url: http://store.cloud.svc.cluster.lan:8080\n";
+    beside(tree, text, 6)
+}
+
+fn port_disagrees(tree: &Tree) -> Vec<Fault<'_>> {
+    beside(tree, &cilium(&["k8sServiceHost: localhost", "k8sServicePort: 7444"]), 17)
+}
+
+fn host_disagrees(tree: &Tree) -> Vec<Fault<'_>> {
+    beside(tree, &cilium(&["k8sServiceHost: 10.30.0.20", "k8sServicePort: 6443"]), 16)
 }

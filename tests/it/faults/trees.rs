@@ -81,7 +81,8 @@ fn home(name: &'static str, apps: &[(&'static str, &[&'static str])]) -> Tree {
     home.operators();
     for (namespace, apps) in apps {
         let entries = apps.iter().map(|app| format!("  - ./{app}/unit.yaml\n")).collect::<String>();
-        home.namespace(namespace, &entries);
+        home.namespace(namespace, &format!("{entries}  - ./board/unit.yaml\n"));
+        home.board(namespace);
         for (at, app) in apps.iter().enumerate() {
             home.app(namespace, app, at);
         }
@@ -238,6 +239,47 @@ impl Home {
         for (name, text) in files {
             self.put(&format!("{folder}/{name}.yaml"), text);
         }
+    }
+
+    /// A release of a chart that lies in the repository, with a schema of its values.
+    fn board(&mut self, namespace: &str) {
+        self.unit(namespace, "board", "");
+        let folder = format!("kubernetes/apps/{namespace}/board/app");
+        let spec = "spec:\n  interval: 1h\n  chart:\n    spec:\n      chart: ./charts/board\n      sourceRef:\n        kind: GitRepository\n        name: flux-system\n        namespace: flux-system\n  values:\n    replicas: 2\n    mode: steady\n    port: 8080\n    title: Notices\n    storage:\n      size: 5Gi\n";
+        self.put(
+            &format!("{folder}/release.yaml"),
+            object("helm.toolkit.fluxcd.io/v2", "HelmRelease", "board", "", spec),
+        );
+        self.put(&format!("{folder}/kustomization.yaml"), list("  - release.yaml\n"));
+        self.put("charts/board/Chart.yaml", "apiVersion: v2\nname: board\nversion: 1.2.0\n");
+        self.put(
+            "charts/board/values.yaml",
+            "replicas: 1\nmode: steady\nport: 8080\ntitle: \"\"\nstorage:\n  size: 1Gi\n  class: longhorn\n",
+        );
+        self.put(
+            "charts/board/templates/map.tpl",
+            "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}\ndata:\n  title: {{ .Values.title | quote }}\n",
+        );
+        self.put(
+            "charts/board/values.schema.json",
+            r#"{
+  "$schema": "http://json-schema.org/draft-07/schema#",
+  "type": "object",
+  "required": ["title"],
+  "properties": {
+    "replicas": { "type": "integer", "minimum": 1 },
+    "mode": { "enum": ["steady", "rotating"] },
+    "port": { "type": "integer", "maximum": 65535 },
+    "title": { "type": "string", "minLength": 1 },
+    "storage": {
+      "type": "object",
+      "properties": { "size": { "type": "string" }, "class": { "type": "string" } },
+      "additionalProperties": false
+    }
+  }
+}
+"#,
+        );
     }
 
     /// OpenTofu modules that a controller in the cluster runs.
