@@ -32,6 +32,14 @@ pub(super) fn typed(text: impl Into<String>, place: Place) -> Node {
     edit::string(text, if place == before(place) { behind(place) } else { place })
 }
 
+/// Puts a text in quotes, as every patch of its object does, if it has no type yet and could be something else: then it stays a text.
+pub(super) fn quote(node: &mut Node) {
+    let Kind::String(text) = &node.kind else { return };
+    if is_untyped(node) && !(yaml::is_text(text) && yaml::is_text_for_kubectl(text)) {
+        node.place = behind(node.place);
+    }
+}
+
 /// Gives every value below a node its type, if it has none yet.
 pub(super) fn settle_all(node: &mut Node) {
     match &mut node.kind {

@@ -9,7 +9,7 @@ use serde_json::Number;
 
 use super::lists::{Field, Schema};
 use crate::{
-    kustomize::{Stop, edit, fails, quotes::Quotes},
+    kustomize::{Stop, edit, fails, quotes::Quotes, untyped},
     node::{Entry, Kind, Node},
     source::{Place, Sources},
     yaml,
@@ -143,6 +143,7 @@ fn settle(node: &mut Node, field: Field) -> Result<(), Stop> {
                 match &value.kind {
                     Kind::Null => lost |= !is_written(value),
                     Kind::Map(_) | Kind::List(_) => settle(value, schema.field(key))?,
+                    Kind::String(_) => untyped::quote(value),
                     _ => {}
                 }
             }
@@ -156,6 +157,7 @@ fn settle(node: &mut Node, field: Field) -> Result<(), Stop> {
                 *items = settled_list(own, keys, field.schema)?;
             }
         }
+        Kind::String(_) => untyped::quote(node),
         _ => {}
     }
     Ok(())
