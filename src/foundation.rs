@@ -24,6 +24,8 @@ use crate::{
 const PODS: &str = "10.244.0.0/16";
 const SERVICES: &str = "10.96.0.0/12";
 const DOMAIN: &str = "cluster.local";
+/// What machines are configured with is written in small files; large ones are what others generated.
+const LARGEST: usize = 256 << 10;
 /// The port of the API server.
 pub const API: u16 = 6443;
 /// The port on which every node of Talos answers for the API server, unless its configuration says another one.
@@ -151,11 +153,9 @@ fn default_place(survey: &Survey, cluster: Option<usize>) -> Option<Place> {
 
 /// Whether any file but documentation has one of these words, in whatever form.
 fn is_mentioned(survey: &Survey, words: &[&str]) -> bool {
-    let mut texts = survey.repository.files().filter(|(path, _)| !path.ends_with(".md"));
-    texts.any(|(path, _)| {
-        let text = survey.repository.text(path).unwrap_or_default();
-        words.iter().any(|word| text.contains(word))
-    })
+    let files = survey.repository.files().filter(|(path, _)| !path.ends_with(".md"));
+    let mut texts = files.filter_map(|(path, _)| survey.repository.text(path)).filter(|text| text.len() < LARGEST);
+    texts.any(|text| words.iter().any(|word| text.contains(word)))
 }
 
 /// What all of them say, if they say the same.

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use crate::{
     claims::{cluster_of, documents, helm::merged},
-    foundation::is_about,
     node::Node,
     survey::Survey,
 };
@@ -47,13 +46,11 @@ pub fn to_chart(survey: &Survey, chart: &str) -> Vec<Given> {
     }
     of_terraform(survey, chart, &mut given);
     let known: BTreeSet<_> = given.iter().map(|it| it.values.place.source).collect();
-    for (path, file) in survey.repository.files() {
-        let (cluster, is_sure) = cluster_of(path, &survey.clusters);
-        if !is_sure || file.source.is_none_or(|source| known.contains(&source)) {
-            continue;
-        }
+    for (_, file) in
+        survey.repository.files().filter(|(_, file)| file.source.is_some_and(|source| !known.contains(&source)))
+    {
         for document in file.documents() {
-            of_document(survey, chart, cluster, document, &mut given);
+            of_document(survey, chart, document, &mut given);
         }
     }
     given
@@ -73,28 +70,29 @@ fn of_terraform(survey: &Survey, chart: &str, given: &mut Vec<Given>) {
 }
 
 /// An Application of Argo CD with values in it, or a file of values.
-fn of_document(survey: &Survey, chart: &str, cluster: Option<usize>, document: &Node, given: &mut Vec<Given>) {
-    if document.get("apiVersion").is_none() && chart == "cilium" {
-        let keys = OF_CILIUM.iter().filter(|key| document.get(key).is_some()).count();
-        if keys >= 2 {
+fn of_document(survey: &Survey, chart: &str, document: &Node, given: &mut Vec<Given>) {
+    let cluster = || {
+        let (cluster, is_sure) = cluster_of(survey.repository.path(document.place), &survey.clusters);
+        is_sure.then_some(cluster)
+    };
+    if document.get("apiVersion").is_none() {
+        let is_one = chart == "cilium" && OF_CILIUM.iter().filter(|key| document.get(key).is_some()).count() >= 2;
+        if let Some(cluster) = is_one.then(cluster).flatten() {
             given.push(Given { cluster, namespace: None, values: document.clone(), is_whole: false });
         }
         return;
     }
-    if document.get("kind").and_then(Node::as_str) != Some("Application") || !is_about(survey, document.place, cluster)
-    {
+    if document.get("kind").and_then(Node::as_str) != Some("Application") {
         return;
     }
     let namespace = document.at(["spec", "destination", "namespace"]).and_then(Node::as_str);
     let sources = document.at(["spec", "sources"]).map(Node::items).unwrap_or_default();
-    for source in sources.iter().chain(document.at(["spec", "source"])) {
-        if source.get("chart").and_then(Node::as_str) != Some(chart) {
-            continue;
-        }
+    let is_it = |source: &&Node| source.get("chart").and_then(Node::as_str) == Some(chart);
+    for source in sources.iter().chain(document.at(["spec", "source"])).filter(is_it) {
         let written = source.at(["helm", "values"]).and_then(|text| documents(&survey.repository.sources, text));
         let values = source.at(["helm", "valuesObject"]).cloned().or_else(|| written?.into_iter().next());
         let has_more = ["valueFiles", "parameters"].iter().any(|key| source.at(["helm", key]).is_some());
-        if let Some(values) = values {
+        if let (Some(values), Some(cluster)) = (values, cluster()) {
             given.push(Given { cluster, namespace: namespace.map(Into::into), values, is_whole: !has_more });
         }
     }

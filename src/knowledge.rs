@@ -606,6 +606,17 @@ pub fn may_make_secrets(group: &str, kind: &str) -> bool {
         && !INSTRUCTIONS.iter().any(|ending| kind.ends_with(ending))
 }
 
+/// The Secret that an operator makes for a custom resource under a name of its own making.
+pub fn secret_of(group: &str, kind: &str, name: &str) -> Option<String> {
+    match (group, kind) {
+        // The credentials of Talos' API, for pods (`kubernetesTalosAPIAccess`, 1.2–1.14).
+        ("talos.dev", "ServiceAccount") => Some(name.to_owned()),
+        // The administrator's password (grafana-operator 5.x).
+        ("grafana.integreatly.org", "Grafana") => Some(format!("{name}-admin-credentials")),
+        _ => None,
+    }
+}
+
 /// API groups that every Kubernetes API server has (Kubernetes 1.29–1.37).
 pub fn is_built_in_group(group: &str) -> bool {
     group.is_empty()

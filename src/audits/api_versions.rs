@@ -119,10 +119,13 @@ enum Verdict {
     Deprecated { why: String, instead: String },
 }
 
+/// Where objects of an API version are written, by what becomes of them and where the version is that this follows from.
+type Places = BTreeMap<(Verdict, Option<Place>), BTreeSet<Place>>;
+
 /// Reports each API version once, with the places that use it.
 pub fn audit(survey: &Survey, found: &mut Vec<Diagnostic>) {
     let worlds: Vec<World> = survey.clusters.iter().enumerate().map(|(at, it)| World::of(survey, at, it)).collect();
-    let mut uses: BTreeMap<(&str, &str), BTreeMap<(Verdict, Option<Place>), BTreeSet<Place>>> = BTreeMap::new();
+    let mut uses: BTreeMap<(&str, &str), Places> = BTreeMap::new();
     for (cluster, _, object) in objects(survey) {
         if let Some(verdict) = worlds[cluster].judge(survey, object) {
             let place = object.node.get("apiVersion").map_or(object.place, |version| version.place);

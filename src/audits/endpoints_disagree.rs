@@ -8,7 +8,7 @@ use std::{collections::BTreeSet, net::IpAddr};
 use crate::{
     code,
     diagnostic::{Diagnostic, Severity, nearest},
-    foundation::{API, Foundation, PRISM, is_about, is_written_elsewhere},
+    foundation::{API, Foundation, PRISM, is_written_elsewhere},
     given::{Given, to_chart},
     node::{Kind, Node},
     source::Place,
@@ -21,13 +21,11 @@ const VIPS: &[&str] =
 
 /// Reports what asks elsewhere.
 pub fn audit(survey: &Survey, found: &mut Vec<Diagnostic>) {
-    let clusters: Vec<Option<usize>> =
-        if survey.clusters.is_empty() { vec![None] } else { (0..survey.clusters.len()).map(Some).collect() };
     let cilium = to_chart(survey, "cilium");
     let hosts: BTreeSet<Place> =
         cilium.iter().filter_map(|given| Some(given.values.get("k8sServiceHost")?.place)).collect();
     let mut told = BTreeSet::new();
-    for cluster in clusters {
+    for cluster in super::clusters(survey) {
         let Some(foundation) = Foundation::of(survey, cluster) else { continue };
         let mut report = Report { survey, foundation: &foundation, hosts: &hosts, told: &mut told, found: &mut *found };
         for given in cilium.iter().filter(|given| given.is_for(cluster)) {
@@ -192,26 +190,12 @@ impl Report<'_, '_> {
     /// Variables of Flux and of Terraform that are called after the shared address and hold another one.
     fn variables(&mut self, cluster: Option<usize>) {
         let Some(vip) = self.foundation.vip.clone() else { return };
-        let survey = self.survey;
-        let mut named: Vec<(IpAddr, Place)> = Vec::new();
-        let mut see = |name: &str, text: &str, place: Place| {
+        let named = super::variables(self.survey, cluster).filter_map(|(name, text, place)| {
             let name: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
-            if let (true, Ok(ip)) = (VIPS.contains(&name.to_ascii_lowercase().as_str()), text.parse::<IpAddr>()) {
-                named.push((ip, place));
-            }
-        };
-        for (_, unit, object) in super::objects(survey).filter(|(at, ..)| Some(*at) == cluster) {
-            let maps = [
-                (object.id.kind == "ConfigMap").then(|| object.node.get("data")).flatten(),
-                unit.object.at(["spec", "postBuild", "substitute"]),
-            ];
-            for entry in maps.into_iter().flatten().flat_map(Node::entries) {
-                see(&entry.key, entry.value.as_str().unwrap_or_default(), entry.value.place);
-            }
-        }
-        for setting in survey.terraform.settings.iter().filter(|setting| is_about(survey, setting.place, cluster)) {
-            see(setting.name.rsplit('.').next().unwrap_or_default(), &setting.value, setting.place);
-        }
+            let is_vip = VIPS.contains(&name.to_ascii_lowercase().as_str());
+            Some((text.parse::<IpAddr>().ok().filter(|_| is_vip)?, place))
+        });
+        let named: Vec<(IpAddr, Place)> = named.collect();
         for (ip, place) in named.into_iter().filter(|(ip, _)| *ip != vip.is) {
             let finding = Diagnostic::new(
                 code!("endpoints-disagree"),

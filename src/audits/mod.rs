@@ -5,7 +5,10 @@
 use crate::{
     diagnostic::Diagnostic,
     flux::{Cluster, Object, Outcome, Unit},
+    foundation::is_about,
+    node::Node,
     parallel,
+    source::Place,
     survey::Survey,
 };
 
@@ -68,6 +71,31 @@ fn objects(survey: &Survey) -> impl Iterator<Item = (usize, &Unit, &Object)> {
     let units =
         survey.clusters.iter().enumerate().flat_map(|(at, cluster)| cluster.units.iter().map(move |unit| (at, unit)));
     units.flat_map(|(at, unit)| unit.objects().iter().map(move |object| (at, unit, object)))
+}
+
+/// The survey's clusters by index; a repository without any is taken for one that is not known.
+fn clusters(survey: &Survey) -> Vec<Option<usize>> {
+    if survey.clusters.is_empty() { vec![None] } else { (0..survey.clusters.len()).map(Some).collect() }
+}
+
+/// The units of one of them, without those that apply to yet another cluster.
+fn units_of(survey: &Survey, cluster: Option<usize>) -> impl Iterator<Item = &Unit> {
+    cluster.map(|at| &survey.clusters[at]).into_iter().flat_map(|cluster| {
+        cluster.units.iter().enumerate().filter(|(at, _)| !cluster.is_elsewhere(*at)).map(|(_, unit)| unit)
+    })
+}
+
+/// Values of variables that are called something, of Flux and of Terraform: the name, the value, where it stands.
+fn variables(survey: &Survey, cluster: Option<usize>) -> impl Iterator<Item = (&str, &str, Place)> {
+    let of_flux = units_of(survey, cluster).flat_map(|unit| {
+        let maps = unit.objects().iter().filter(|object| object.id.kind == "ConfigMap");
+        let maps = maps.filter_map(|object| object.node.get("data"));
+        maps.chain(unit.object.at(["spec", "postBuild", "substitute"])).flat_map(Node::entries)
+    });
+    let of_flux = of_flux.filter_map(|entry| Some((entry.key.as_str(), entry.value.as_str()?, entry.value.place)));
+    let settings = survey.terraform.settings.iter().filter(move |it| is_about(survey, it.place, cluster));
+    let last = |name: &'_ str| name.rfind('.').map_or(0, |at| at + 1);
+    of_flux.chain(settings.map(move |it| (&it.name[last(&it.name)..], it.value.as_str(), it.place)))
 }
 
 /// Whether all that a cluster applies is known: every unit was built, and nothing makes objects out of others at runtime.

@@ -14,8 +14,8 @@ use crate::{
     claims::machine::Topic,
     code,
     diagnostic::{Diagnostic, Severity},
-    flux::has_placeholder,
-    foundation::{Fact, Foundation, is_about, word_in},
+    flux::{Unit, has_placeholder},
+    foundation::{Fact, Foundation, word_in},
     given::{Given, to_chart},
     node::{Kind, Node},
     source::Place,
@@ -33,21 +33,21 @@ const OWNERS: &[&str] =
 /// Reports what differs.
 pub fn audit(survey: &Survey, found: &mut Vec<Diagnostic>) {
     let mut report = Report { survey, told: BTreeSet::new(), found };
-    let clusters: Vec<Option<usize>> =
-        if survey.clusters.is_empty() { vec![None] } else { (0..survey.clusters.len()).map(Some).collect() };
-    for cluster in clusters {
+    let [cilium, flannel, tigera, coredns] =
+        ["cilium", "flannel", "tigera-operator", "coredns"].map(|chart| to_chart(survey, chart));
+    for cluster in super::clusters(survey) {
         let Some(foundation) = Foundation::of(survey, cluster) else { continue };
-        let of = |chart: &str| to_chart(survey, chart).into_iter().filter(move |given| given.is_for(cluster));
-        for given in of("cilium") {
-            report.cilium(&foundation, &given);
+        let is_here = |given: &&Given| given.is_for(cluster);
+        for given in cilium.iter().filter(is_here) {
+            report.cilium(&foundation, given);
         }
-        for given in of("flannel") {
-            report.flannel(&foundation, &given);
+        for given in flannel.iter().filter(is_here) {
+            report.flannel(&foundation, given);
         }
-        for given in of("tigera-operator") {
+        for given in tigera.iter().filter(is_here) {
             report.calico(&foundation, given.values.get("installation"));
         }
-        let servers: Vec<Given> = of("coredns").collect();
+        let servers: Vec<&Given> = coredns.iter().filter(is_here).collect();
         if let [given] = servers.as_slice() {
             report.name_server(&foundation, given);
         }
@@ -269,8 +269,7 @@ impl Report<'_, '_> {
     fn objects(&mut self, foundation: &Foundation, cluster: Option<usize>) {
         let mut names: BTreeMap<String, Vec<Place>> = BTreeMap::new();
         let survey = self.survey;
-        let here = super::objects(survey).filter(|(at, unit, _)| Some(*at) == cluster && !unit.spec.suspend);
-        for (_, _, object) in here {
+        for object in super::units_of(survey, cluster).filter(|unit| !unit.spec.suspend).flat_map(Unit::objects) {
             match (object.id.group.as_str(), object.id.kind.as_str()) {
                 ("apiextensions.k8s.io", _) => continue,
                 ("", "Service") => {
@@ -318,32 +317,18 @@ impl Report<'_, '_> {
 
     /// Variables of Flux and of Terraform that are called after a network and hold another one.
     fn variables(&mut self, foundation: &Foundation, cluster: Option<usize>) {
-        let mut named: BTreeMap<(&str, Place), String> = BTreeMap::new();
         let survey = self.survey;
-        let mut see = |name: &str, text: &str, place: Place| {
-            if let Some(of) = network_of_name(name) {
-                named.insert((of, place), text.to_owned());
-            }
-        };
-        for (_, unit, object) in super::objects(survey).filter(|(at, ..)| Some(*at) == cluster) {
-            let maps = [
-                (object.id.kind == "ConfigMap").then(|| object.node.get("data")).flatten(),
-                unit.object.at(["spec", "postBuild", "substitute"]),
-            ];
-            for entry in maps.into_iter().flatten().flat_map(Node::entries) {
-                see(&entry.key, entry.value.as_str().unwrap_or_default(), entry.value.place);
-            }
-        }
         let mut values: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
         for setting in &survey.terraform.settings {
             let last = setting.name.rsplit('.').next().unwrap_or_default();
             values.entry(plain(last)).or_default().insert(&setting.value);
         }
-        for setting in survey.terraform.settings.iter().filter(|setting| is_about(survey, setting.place, cluster)) {
-            let last = setting.name.rsplit('.').next().unwrap_or_default();
-            // One name with several values is the name for several clusters.
-            if values[&plain(last)].len() == 1 {
-                see(last, &setting.value, setting.place);
+        let mut named: BTreeMap<(&str, Place), &str> = BTreeMap::new();
+        for (name, text, place) in super::variables(survey, cluster) {
+            // One name with several values in Terraform is the name for several clusters.
+            let is_one = values.get(&plain(name)).is_none_or(|values| values.len() == 1);
+            if let Some(of) = network_of_name(name).filter(|_| is_one) {
+                named.insert((of, place), text);
             }
         }
         for ((of, at), text) in named {
@@ -424,7 +409,7 @@ fn domains(node: &Node, see: &mut dyn FnMut(String, Place)) {
     match &node.kind {
         Kind::Map(entries) => entries.iter().for_each(|entry| domains(&entry.value, see)),
         Kind::List(items) => items.iter().for_each(|item| domains(item, see)),
-        Kind::String(text) if !has_placeholder(text) => {
+        Kind::String(text) if text.contains('.') && text.contains(".svc.") && !has_placeholder(text) => {
             for (at, mark) in text.match_indices(".svc.") {
                 if let Some(domain) = domain_behind(&text[..at], &text[at + mark.len()..]) {
                     see(domain, node.place);

@@ -372,7 +372,12 @@ mod tests {
 
     #[test]
     fn a_template_of_the_releases_own_name_is_a_name() {
-        let values = |name: &str| release("app-template", &format!("{{controllers: {{a: {{envFrom: [{{secretRef: {{name: \"{name}\"}}}}]}}}}}}"));
+        let values = |name: &str| {
+            release(
+                "app-template",
+                &format!("{{controllers: {{a: {{envFrom: [{{secretRef: {{name: \"{name}\"}}}}]}}}}}}"),
+            )
+        };
         let of = |name: &str| messages(&[("web/r.yaml", &values(name))]);
         assert_eq!(of("{{ .Release.Name }}-secret"), [UNMADE]);
         assert_eq!(of("{{- $.Release.Name -}}-secret"), [UNMADE]);
@@ -384,7 +389,9 @@ mod tests {
 
     #[test]
     fn only_what_may_have_credentials_of_its_own_may_make_a_secret() {
-        let custom = |kind: &str| format!("apiVersion: data.example.org/v1\nkind: {kind}\nmetadata: {{name: gitea, namespace: web}}\n");
+        let custom = |kind: &str| {
+            format!("apiVersion: data.example.org/v1\nkind: {kind}\nmetadata: {{name: gitea, namespace: web}}\n")
+        };
         let user = pod("a", USE);
         assert_eq!(messages(&[("web/a.yaml", &user), ("web/c.yaml", &custom("Database"))]), [""; 0]);
         assert_eq!(messages(&[("web/a.yaml", &user), ("web/c.yaml", &custom("CopySchedule"))]), [UNMADE]);
@@ -402,10 +409,13 @@ mod tests {
         let account = "apiVersion: talos.dev/v1alpha1\nkind: ServiceAccount\nmetadata: {name: gitea, namespace: web}\n";
         assert_eq!(messages(&[("web/a.yaml", &user("gitea")), ("web/t.yaml", account)]), [""; 0]);
         assert_eq!(messages(&[("web/a.yaml", &user("gitea-secret")), ("web/t.yaml", account)]), [UNMADE]);
-        let grafana = "apiVersion: grafana.integreatly.org/v1beta1\nkind: Grafana\nmetadata: {name: charts, namespace: web}\n";
+        let grafana =
+            "apiVersion: grafana.integreatly.org/v1beta1\nkind: Grafana\nmetadata: {name: charts, namespace: web}\n";
         assert_eq!(messages(&[("web/a.yaml", &user("charts-admin-credentials")), ("web/g.yaml", grafana)]), [""; 0]);
         assert_eq!(messages(&[("web/a.yaml", &user("gitea-secret")), ("web/g.yaml", grafana)]), [UNMADE]);
-        let values = |name: &str| release("external-dns", &format!("{{env: [{{valueFrom: {{secretKeyRef: {{name: {name}, key: a}}}}}}]}}"));
+        let values = |name: &str| {
+            release("external-dns", &format!("{{env: [{{valueFrom: {{secretKeyRef: {{name: {name}, key: a}}}}}}]}}"))
+        };
         assert_eq!(messages(&[("web/r.yaml", &values("gitea"))]), [""; 0]);
         assert_eq!(messages(&[("web/r.yaml", &values("gitea-secret"))]), [UNMADE]);
     }
@@ -424,7 +434,8 @@ mod tests {
                 ("web/a.yaml", &user),
             ])
         };
-        let map = |name: &str| format!("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {name}\n  namespace: web\n");
+        let map =
+            |name: &str| format!("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {name}\n  namespace: web\n");
         let fetched = format!("resources: [\"{CRDS}\"]");
         let both = format!("resources: [\"{CRDS}\", beside.yaml]");
         assert_eq!(of(&fetched, &map("other")), [UNMADE]);

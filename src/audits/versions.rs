@@ -6,7 +6,7 @@ use crate::{
     claims::{helm::Release, release, shown, terraform::Origin},
     code,
     diagnostic::{Diagnostic, Severity},
-    flux::Object,
+    flux::{Object, Unit},
     foundation::is_about,
     node::Node,
     repository::{Repository, join, parent},
@@ -201,9 +201,9 @@ pub(super) fn kubernetes(survey: &Survey, cluster: usize) -> Option<Kubernetes> 
         it.of == Platform::Kubernetes && !it.is_prose && !defaults.contains(&it.pin.place) && is_about
     };
     let mut pins: Vec<Pin> = said(survey).into_iter().filter(is_counted).map(|it| it.pin).collect();
-    let objects = super::objects(survey).filter(|(at, ..)| *at == cluster);
-    pins.extend(objects.filter_map(|(.., object)| upgrade(object)));
-    let releases: BTreeSet<[u32; 2]> = pins.iter().map(|pin| [pin.version.numbers[0], pin.version.numbers[1]]).collect();
+    pins.extend(super::units_of(survey, Some(cluster)).flat_map(Unit::objects).filter_map(upgrade));
+    let releases: BTreeSet<[u32; 2]> =
+        pins.iter().map(|pin| [pin.version.numbers[0], pin.version.numbers[1]]).collect();
     let oldest = pins.into_iter().min_by(|left, right| left.version.cmp(&right.version))?;
     let [major, minor, _] = oldest.version.numbers;
     (major == 1).then_some(Kubernetes { minor, place: oldest.place, is_agreed: releases.len() == 1 })

@@ -25,6 +25,7 @@ pub fn check(model: &Model, _: &Sources, found: &mut Vec<Diagnostic>) {
             let by_operator = operated
                 .iter()
                 .any(|claim| claim.object.namespace.as_ref() == Some(namespace) && stems(name, &claim.object.name));
+            let by_operator = by_operator || is_of_operator(model, namespace, name);
             if is_made || !is_certain || by_operator || is_doubtful(model, namespace) {
                 continue;
             }
@@ -70,6 +71,14 @@ fn operated(model: &Model) -> Vec<&Claim> {
         object.group != "infra.contrib.fluxcd.io" && knowledge::may_make_secrets(&object.group, &object.kind)
     };
     model.claims.iter().filter(may).collect()
+}
+
+/// Whether an operator makes it for an object of the namespace, under this very name.
+fn is_of_operator(model: &Model, namespace: &str, name: &str) -> bool {
+    model.claims.iter().map(|claim| &claim.object).any(|object| {
+        object.namespace.as_deref() == Some(namespace)
+            && knowledge::secret_of(&object.group, &object.kind, &object.name).as_deref() == Some(name)
+    })
 }
 
 /// Whether a name is another one with something behind it.

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::{
     Id, Resource, Stop, edit, fails,
     file::Kustomization,
-    load, names, notes,
+    generate, load, names, notes,
     patch::{is_date, written},
     transform::check_key,
     untyped,
@@ -51,6 +51,7 @@ pub(super) fn drop_local(resources: &mut Vec<Resource>, sources: &Sources) -> Re
         load::check(&resource.object)?;
         check_keys(&mut resource.object)?;
         resource.marks.mistyped.check(&resource.object, false)?;
+        generate::check_texts(resource)?;
         if let Some(annotations @ Node { kind: Kind::List(_), .. }) = resource.object.at(["metadata", "annotations"])
             && resource.has_marks()
         {

@@ -43,6 +43,24 @@ fn fill_braces(node: &mut Node, sources: &Sources) {
     }
 }
 
+/// Whether a text is folded.
+pub(super) fn is_folded(node: &Node, sources: &Sources) -> bool {
+    let is_written = node.place.span.start < node.place.span.end;
+    matches!(node.kind, Kind::String(_)) && is_written && matches!(header(node.place, sources), Some(('>', _)))
+}
+
+/// Folds a text that takes the place of a folded one, or unfolds it where it takes the place of another one.
+pub(super) fn fold(node: &mut Node, folded: bool, sources: &Sources) {
+    if folded == is_folded(node, sources) {
+        return;
+    }
+    match &mut node.kind {
+        Kind::String(text) if folded && matters(text) && can_be_block(text) => *text = refolded(text),
+        Kind::String(_) if !folded => forget(node, sources),
+        _ => {}
+    }
+}
+
 /// Lets every folded text count as written in quotes, as values do that went through JSON.
 pub(super) fn forget(node: &mut Node, sources: &Sources) {
     each(node, sources, &mut |_, place, header| place.span.start = header);
@@ -54,14 +72,19 @@ fn each(node: &mut Node, sources: &Sources, found: &mut dyn FnMut(&mut String, &
         Kind::Map(entries) => entries.values_mut().for_each(|(_, value)| each(value, sources, found)),
         Kind::List(items) => items.iter_mut().for_each(|item| each(item, sources, found)),
         Kind::String(text) => {
-            let inner = text.trim_end_matches('\n');
-            let matters = inner.contains('\n') || text.len() > inner.len() + 1;
-            if let Some(('>', header)) = matters.then(|| header(node.place, sources)).flatten() {
+            let is_block = matters(text) && node.place.span.start < node.place.span.end;
+            if let Some(('>', header)) = is_block.then(|| header(node.place, sources)).flatten() {
                 found(text, &mut node.place, header);
             }
         }
         _ => {}
     }
+}
+
+/// Whether folding could change a text.
+fn matters(text: &str) -> bool {
+    let inner = text.trim_end_matches('\n');
+    inner.contains('\n') || text.len() > inner.len() + 1
 }
 
 /// The mark (`>` or `|`) that the line before a block ends with, and where it is. The place of a block is what comes after. Within a text

@@ -101,6 +101,7 @@ pub(super) fn generate(
         object.set("type", place, text(entry, "type").cloned().unwrap_or(default));
         object.set("data", place, edit::empty_map(place));
     }
+    let mut unreadable = Vec::new();
     for pair in pairs(builder, folder, entry, what)? {
         check_key(&pair.key, pair.place)?;
         let (field, value) = match (what, String::from_utf8(pair.value)) {
@@ -110,9 +111,7 @@ pub(super) fn generate(
             (Generated::Secret, Err(error)) => ("data", base64_lines(error.as_bytes())),
         };
         if value.starts_with('\t') && value.contains('\n') && fold::can_be_block(&value) {
-            let message =
-                format!("the text of `{}` begins with a tab, which kustomize writes and cannot read again", pair.key);
-            return Err(fails(message, pair.place));
+            unreadable.push(pair.place);
         }
         edit::set_at(&mut object, &[field, &pair.key], edit::string(value, pair.place));
     }
@@ -139,7 +138,26 @@ pub(super) fn generate(
         _ => Behavior::Unspecified,
     };
     resource.marks.generated = true;
+    resource.marks.unreadable = unreadable;
     Ok(resource)
+}
+
+/// Fails where an object still has a text that kustomize writes as a block and cannot read again.
+pub(super) fn check_texts(resource: &Resource) -> Result<(), Stop> {
+    let unreadable = &resource.marks.unreadable;
+    if unreadable.is_empty() {
+        return Ok(());
+    }
+    let is_one =
+        |value: &Node| value.as_str().is_some_and(|text| text.starts_with('\t')) && unreadable.contains(&value.place);
+    match resource.object.get("data").and_then(|data| data.entries().iter().find(|entry| is_one(&entry.value))) {
+        None => Ok(()),
+        Some(Entry { key, value, .. }) => {
+            let message =
+                format!("the text of `{key}` begins with a tab, which kustomize writes and cannot read again");
+            Err(fails(message, value.place))
+        }
+    }
 }
 
 fn text<'n>(entry: &'n Node, field: &str) -> Option<&'n Node> {
@@ -331,7 +349,8 @@ fn take_over(new: &mut Resource, old: &Resource, sources: &Sources) {
     }
     let needs_hash = new.marks.needs_hash && old.marks.needs_hash;
     new.past.clone_from(&old.past);
-    new.marks = Marks { quotes: Quotes::default(), ..old.marks.clone() };
+    let unreadable = [&new.marks.unreadable[..], &old.marks.unreadable].concat();
+    new.marks = Marks { quotes: Quotes::default(), unreadable, ..old.marks.clone() };
     for path in [&["data"][..], &["binaryData"], &["metadata", "labels"], &["metadata", "annotations"]] {
         if let Some(map) = new.object.at(path.iter().copied()) {
             new.marks.quotes.set_anew(map, sources);

@@ -73,6 +73,8 @@ pub(crate) struct Marks {
     pub shares: Vec<Place>,
     /// The texts that a replacement put where a value of another type is.
     pub mistyped: Mistyped,
+    /// Where texts of it come from that kustomize writes and cannot read again.
+    pub unreadable: Vec<Place>,
     /// What it does to an object of its name.
     pub behavior: Behavior,
     /// Whether a patch that changed it was allowed to change its name.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::fold;
+use super::{fold, patch::is_date};
 use crate::{
     node::{Kind, Node},
     source::{Place, Sources},
@@ -38,16 +38,14 @@ impl Quotes {
 
     /// Notes that a value has the quotes of another one, whose place it took.
     pub(super) fn set(&mut self, node: &Node, quoted: bool, sources: &Sources) {
-        if let Kind::String(text) = &node.kind
-            && (gets_quotes(text) || are_written(node, text, sources)) != quoted
-        {
-            let other = match quoted {
-                true => Other::Quoted,
-                false if gets_quotes(text) => Other::PlainAsYet,
-                false => Other::Plain,
-            };
-            self.other.insert(node.place, other);
-        }
+        let Kind::String(text) = &node.kind else { return };
+        let other = match (quoted, are_written(node, text, sources)) {
+            (true, false) => Other::Quoted,
+            (false, _) if gets_quotes(text) => Other::PlainAsYet,
+            (false, true) => Other::Plain,
+            _ => return,
+        };
+        self.other.insert(node.place, other);
     }
 
     /// The texts that get quotes from the next patch, unless it changes them.
@@ -89,13 +87,15 @@ fn are_written(node: &Node, text: &str, sources: &Sources) -> bool {
     let written = sources.text(node.place);
     written.starts_with(['"', '\'', '|', '>'])
         || fold::header(node.place, sources).is_some()
-        || !yaml::is_text(text)
-        || text != written && !written.contains('\n') && (text.contains('\n') || gets_quotes(text))
+        || text != written
+            && !is_date(node, sources)
+            && !written.contains('\n')
+            && (text.contains('\n') || gets_quotes(text))
 }
 
 /// Whether kustomize puts a text in quotes where it sets it.
-fn gets_quotes(text: &str) -> bool {
-    !text.contains('\n') && (!yaml::is_text(text) || !yaml::is_text_for_kubectl(text))
+pub(super) fn gets_quotes(text: &str) -> bool {
+    !text.is_empty() && !text.contains('\n') && !yaml::is_text_or_date_for_kubectl(text)
 }
 
 /// Whether a text is written in quotes or as a block by who writes a whole object.
@@ -105,7 +105,8 @@ fn needs_quotes(text: &str) -> bool {
     let is_mark = ["-", "?", ":"]
         .into_iter()
         .any(|mark| text.strip_prefix(mark).is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t'])));
-    gets_quotes(text)
+    !yaml::is_text(text)
+        || gets_quotes(text)
         || yaml::is_number_in_base_60(text)
         || text.starts_with(opens)
         || text.starts_with(is_blank)

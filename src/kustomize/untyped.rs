@@ -3,7 +3,7 @@
 //! A replacement writes the text of a value and leaves its type alone. Whether they fit shows when the object is read again, and until
 //! then a patch may still take the value away.
 
-use super::{Stop, edit, fails};
+use super::{Stop, edit, fails, quotes::gets_quotes};
 use crate::{
     node::{Kind, Node},
     source::{Place, Span},
@@ -32,10 +32,9 @@ pub(super) fn typed(text: impl Into<String>, place: Place) -> Node {
     edit::string(text, if place == before(place) { behind(place) } else { place })
 }
 
-/// Puts a text in quotes, as every patch of its object does, if it has no type yet and could be something else: then it stays a text.
+/// Makes a text of a value without a type that could be something else, as patches of its object do.
 pub(super) fn quote(node: &mut Node) {
-    let Kind::String(text) = &node.kind else { return };
-    if is_untyped(node) && !(yaml::is_text(text) && yaml::is_text_for_kubectl(text)) {
+    if is_untyped(node) && node.as_str().is_some_and(gets_quotes) {
         node.place = behind(node.place);
     }
 }
@@ -142,9 +141,9 @@ pub(super) fn before(place: Place) -> Place {
     Place { span, ..place }
 }
 
-/// A place that is not empty.
+/// A place that is not empty, and has no mark of a block before it.
 fn behind(place: Place) -> Place {
-    let span = Span { end: place.span.start + 1, ..place.span };
+    let span = Span { start: place.span.start + 1, end: place.span.start + 2 };
     Place { span, ..place }
 }
 

@@ -6,6 +6,7 @@ use super::{Kind, Stored};
 use crate::{
     claims::{Role, Tool},
     flux::Object,
+    knowledge,
     node::{self, Node},
     source::Place,
     survey::Survey,
@@ -135,6 +136,9 @@ fn of_object(unit: usize, object: &Object, makers: &mut Makers) {
     };
     let own_name = node.at(["metadata", "name"]).unwrap_or(node);
     let named = |path: &[&str]| node.at(path.iter().copied());
+    if let Some(name) = knowledge::secret_of(&object.id.group, &object.id.kind, &object.id.name) {
+        make(Kind::Secret, &Node { place: own_name.place, kind: node::Kind::String(name) }, Keys::Unknown);
+    }
     match (object.id.group.as_str(), object.id.kind.as_str()) {
         ("", "Secret") => make(Kind::Secret, own_name, written_keys(node)),
         ("", "ConfigMap") => make(Kind::ConfigMap, own_name, written_keys(node)),
@@ -190,14 +194,6 @@ fn of_object(unit: usize, object: &Object, makers: &mut Makers) {
             if let Some(name) = named(&["spec", "writeOutputsToSecret", "name"]) {
                 make(Kind::Secret, name, Keys::Unknown);
             }
-        }
-        // Talos gives pods the credentials of its API in a Secret of the account's name (`kubernetesTalosAPIAccess`, 1.2–1.14).
-        ("talos.dev", "ServiceAccount") => make(Kind::Secret, own_name, Keys::Unknown),
-        ("grafana.integreatly.org", "Grafana") => {
-            // The operator makes the administrator's password, or takes it if it is there (5.x).
-            let name = format!("{}-admin-credentials", object.id.name);
-            let node = Node { place: own_name.place, kind: node::Kind::String(name) };
-            make(Kind::Secret, &node, Keys::Unknown);
         }
         ("objectbucket.io", "ObjectBucketClaim") => {
             make(Kind::Secret, own_name, Keys::Unknown);

@@ -88,10 +88,16 @@ impl Search<'_, '_> {
     }
 
     fn words(&mut self, text: &str) {
-        let words = text.as_bytes().split(|letter| !IN_WORDS[usize::from(*letter)]);
-        for word in words.filter(|word| self.shape.allows(word)) {
-            let word = std::str::from_utf8(word).expect("letters of ASCII").trim_matches(['.', '-']);
-            self.found.extend(self.names.get(word));
+        let mut rest = text.as_bytes();
+        let is_in = |letter: &u8| IN_WORDS[usize::from(*letter)];
+        while let Some(start) = rest.iter().position(is_in) {
+            rest = &rest[start..];
+            let (word, behind) = rest.split_at(rest.iter().position(|letter| !is_in(letter)).unwrap_or(rest.len()));
+            if self.shape.allows(word) {
+                let word = std::str::from_utf8(word).expect("letters of ASCII").trim_matches(['.', '-']);
+                self.found.extend(self.names.get(word));
+            }
+            rest = behind;
         }
     }
 }

@@ -19,6 +19,11 @@ pub(crate) fn is_text_for_kubectl(text: &str) -> bool {
     scalar::time(text).is_none() && scalar::resolve_for_kubectl(text) == scalar::Scalar::String
 }
 
+/// The same, where a date is a text too.
+pub(crate) fn is_text_or_date_for_kubectl(text: &str) -> bool {
+    scalar::resolve_for_kubectl(text) == scalar::Scalar::String
+}
+
 /// Whether YAML 1.1 takes this text, written without quotes, for hours, minutes and seconds.
 pub(crate) fn is_number_in_base_60(text: &str) -> bool {
     scalar::is_sexagesimal(text)

@@ -259,7 +259,7 @@ fn releases_of_terraform_are_judged_where_all_their_values_are_known() {
     }
 }
 
-/// What helm 3.22 printed for such a chart: `helm template board charts/board --values -`.
+/// In the form in which helm 3.22 prints it: `helm template board charts/board --values -`. tests/oracle/charts.py asks helm itself.
 const TWICE: &str = "---
 # Source: board/crds/notice.yaml
 apiVersion: v1

@@ -9,7 +9,7 @@ use serde_json::Number;
 
 use super::lists::{Field, Schema};
 use crate::{
-    kustomize::{Stop, edit, fails, quotes::Quotes, untyped},
+    kustomize::{Stop, edit, fails, fold, quotes::Quotes, untyped},
     node::{Entry, Kind, Node},
     source::{Place, Sources},
     yaml,
@@ -157,7 +157,6 @@ fn settle(node: &mut Node, field: Field) -> Result<(), Stop> {
                 *items = settled_list(own, keys, field.schema)?;
             }
         }
-        Kind::String(_) => untyped::quote(node),
         _ => {}
     }
     Ok(())
@@ -257,6 +256,7 @@ impl Merge<'_> {
         }
         if edit::is_null(own) {
             *own = patch.clone();
+            fold::fold(own, false, self.sources);
             self.quotes.borrow_mut().set(own, false, self.sources);
             return adopt(own, field, true);
         }
@@ -286,7 +286,9 @@ impl Merge<'_> {
             }
             _ => {
                 let quoted = self.quotes.borrow().has(own, self.sources);
+                let folded = fold::is_folded(own, self.sources);
                 *own = patch.clone();
+                fold::fold(own, folded, self.sources);
                 if quoted && (!matches!(patch.kind, Kind::String(_)) || is_date(patch, self.sources)) {
                     own.kind = Kind::String(written(patch, self.sources).into_owned());
                 }
@@ -305,7 +307,11 @@ impl Merge<'_> {
             let stays = match patch.get(key).filter(|_| key != DIRECTIVE) {
                 Some(patch) => self.value(value, patch, field)?,
                 None if edit::is_null(value) => is_written(value),
-                None => settle(value, field).map(|()| true)?,
+                None => {
+                    settle(value, field)?;
+                    untyped::quote(value);
+                    true
+                }
             };
             if !stays {
                 gone.push(key.to_owned());

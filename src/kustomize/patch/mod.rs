@@ -14,7 +14,7 @@ use super::{
     accumulate::{Builder, missing},
     edit, fails,
     file::Kustomization,
-    finish, fold,
+    finish, fold, generate,
     id::Identity,
     kubectl, load, notes, refused, remote,
     select::Selector,
@@ -391,8 +391,8 @@ impl Patch {
         // kustomize keeps its notes in annotations: a patch that deletes them all deletes these too.
         if document.at(["metadata", "annotations"]).is_some_and(edit::is_null) {
             resource.past.clear();
-            let Marks { variables, shares, mistyped, quotes, .. } = std::mem::take(&mut resource.marks);
-            resource.marks = Marks { variables, shares, mistyped, quotes, ..Marks::default() };
+            let Marks { variables, shares, mistyped, quotes, unreadable, .. } = std::mem::take(&mut resource.marks);
+            resource.marks = Marks { variables, shares, mistyped, quotes, unreadable, ..Marks::default() };
         }
         resource.marks.name_may_change |= self.allow_name_change;
         resource.marks.kind_may_change |= self.allow_kind_change;
@@ -415,6 +415,7 @@ impl Patch {
             resource.remember();
         }
         resource.marks.mistyped.check(&resource.object, true)?;
+        generate::check_texts(resource)?;
         // kustomize keeps earlier names in annotations: there always are some while the patch is applied.
         let shows_notes = operations.iter().any(Operation::reads_notes);
         if shows_notes {

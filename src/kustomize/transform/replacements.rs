@@ -11,6 +11,7 @@ use crate::{
         accumulate::{Builder, missing},
         edit, fails,
         file::Kustomization,
+        fold,
         id::Identity,
         patch::written,
         quotes::Quotes,
@@ -237,11 +238,13 @@ struct Taken {
     from: Option<(usize, Vec<String>)>,
     /// What was put where a value of another type is, in the object that is at hand.
     mistyped: RefCell<Mistyped>,
+    /// The quotes of the object that is at hand.
+    quotes: RefCell<Quotes>,
 }
 
 impl Taken {
     fn new(text: String, node: Node, from: Option<(usize, Vec<String>)>) -> Taken {
-        Taken { text, node, from, mistyped: RefCell::default() }
+        Taken { text, node, from, mistyped: RefCell::default(), quotes: RefCell::default() }
     }
 
     /// Reads it again, after what it comes from was changed; whether it is another value now.
@@ -462,8 +465,10 @@ impl Target {
                 let steps = split(path);
                 forget_type(resource, &steps, sources);
                 value.mistyped.swap(&RefCell::new(std::mem::take(&mut resource.marks.mistyped)));
+                value.quotes.swap(&RefCell::new(std::mem::take(&mut resource.marks.quotes)));
                 let times = self.set(&mut resource.object, path, &steps, value, sources)?;
                 resource.marks.mistyped = value.mistyped.take();
+                resource.marks.quotes = value.quotes.take();
                 if value.refresh(at, &resource.object, sources) && times > 1 {
                     return Err(refused("a replacement that changes its source on the way", self.place));
                 }
@@ -504,8 +509,17 @@ impl Target {
     /// Puts the value into a field that was found.
     fn put(&self, node: &mut Node, field: Field, value: &Taken, sources: &Sources) -> Result<(), Stop> {
         let is_scalar = !matches!(node.kind, Kind::Map(_) | Kind::List(_));
+        let folded = fold::is_folded(node, sources);
+        let quoted = value.quotes.borrow().has(node, sources);
+        let keep_style = |node: &mut Node| {
+            if is_scalar && field == Field::Other && !untyped::is_untyped(node) {
+                fold::fold(node, folded, sources);
+                value.quotes.borrow_mut().set(node, quoted, sources);
+            }
+        };
         if self.options.delimiter.is_empty() {
             put_text(node, field, &value.text, value);
+            keep_style(node);
             return Ok(());
         }
         if !is_scalar {
@@ -520,6 +534,7 @@ impl Target {
         }
         let joined = parts.join(&self.options.delimiter);
         put_text(node, field, &joined, value);
+        keep_style(node);
         Ok(())
     }
 
