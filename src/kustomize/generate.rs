@@ -385,8 +385,17 @@ pub(super) fn add_hashes(resources: &mut [Resource], sources: &Sources) -> Resul
     for resource in resources.iter_mut().filter(|resource| resource.marks.needs_hash) {
         resource.remember();
         let old = resource.object.at(["metadata", "name"]).map(|name| finish::raw_text(name, sources));
-        fold::settle(&mut resource.object, sources);
-        let hash = hash(&resource.object, sources)?;
+        let object = &mut resource.object;
+        // Annotations stay as they are: all of them become texts in the end.
+        let annotations = |object: &mut Node, kind: Kind| {
+            edit::at_mut(object, &["metadata", "annotations"]).map(|node| std::mem::replace(&mut node.kind, kind))
+        };
+        let hidden = annotations(object, Kind::Null);
+        fold::settle(object, sources);
+        if let Some(kind) = hidden {
+            annotations(object, kind);
+        }
+        let hash = hash(object, sources)?;
         if let Some(name) = edit::at_mut(&mut resource.object, &["metadata", "name"]) {
             name.kind = Kind::String(format!("{}-{hash}", old.unwrap_or_default()));
         }
@@ -491,7 +500,7 @@ fn go_number(float: f64) -> String {
     if text.contains("e-") { text } else { text.replace('e', "e+") }
 }
 
-fn go_text(text: &str, json: &mut String) {
+pub(super) fn go_text(text: &str, json: &mut String) {
     json.push('"');
     for letter in text.chars() {
         match letter {

@@ -2,9 +2,10 @@
 
 use super::merge::print_anew;
 use crate::{
-    kustomize::{Stop, fails, notes},
+    kustomize::{Stop, fails, generate::go_text, notes},
     node::{Kind, Node},
     source::{Place, Sources},
+    yaml,
 };
 
 /// One step of a patch. What is wrong with it counts only once it is applied to an object.
@@ -14,6 +15,8 @@ pub(super) struct Operation {
     path: Option<String>,
     from: Option<String>,
     value: Option<Node>,
+    /// Whether a text or number of the value is written otherwise than kustomize writes it. To a test it is another one then.
+    is_written_otherwise: bool,
     place: Place,
 }
 
@@ -26,8 +29,19 @@ impl Operation {
             path: text("path"),
             from: text("from"),
             value: node.get("value").cloned(),
+            is_written_otherwise: false,
             place: node.place,
         }
+    }
+
+    /// Whether it compares a value.
+    pub(super) fn is_test(&self) -> bool {
+        self.op == "test"
+    }
+
+    /// Notes how the value is written in the JSON of a step, whose places are those in `text`.
+    pub(super) fn compare_letters(&mut self, step: &Node, text: &str) {
+        self.is_written_otherwise = step.get("value").is_some_and(|value| is_written_otherwise(value, text));
     }
 
     /// Whether it sees the annotations that kustomize keeps notes in.
@@ -140,7 +154,7 @@ impl Operation {
             let (above, key) = find(object, path).ok_or_else(|| self.missing(path))?;
             get(above, &key, self.place).ok_or_else(|| self.missing(path))?.to_json()
         };
-        if own == wanted { Ok(()) } else { Err(failed()) }
+        if own == wanted && !self.is_written_otherwise { Ok(()) } else { Err(failed()) }
     }
 }
 
@@ -161,6 +175,25 @@ fn write(node: &mut Node, near: Place, sources: &Sources) {
         Kind::Map(entries) => entries.values_mut().for_each(|(_, value)| write(value, own, sources)),
         Kind::Number(_) | Kind::String(_) => print_anew(node, sources),
         _ => {}
+    }
+}
+
+/// Whether kustomize writes the JSON of a value in other letters.
+fn is_written_otherwise(value: &Node, text: &str) -> bool {
+    let written = text.get(value.place.span.range()).unwrap_or_default();
+    match &value.kind {
+        Kind::Null | Kind::Bool(_) => false,
+        Kind::Number(number) => match number.as_f64().filter(|_| number.is_f64()) {
+            Some(float) => written != yaml::as_go_prints(float),
+            None => written != number.to_string(),
+        },
+        Kind::String(own) => {
+            let mut json = String::new();
+            go_text(own, &mut json);
+            written != json
+        }
+        Kind::List(items) => items.iter().any(|item| is_written_otherwise(item, text)),
+        Kind::Map(entries) => entries.iter().any(|entry| is_written_otherwise(&entry.value, text)),
     }
 }
 

@@ -227,7 +227,15 @@ fn operations(text: &Text, sources: &Sources) -> Result<Vec<Operation>, Stop> {
     for step in &mut steps {
         fold::forget(step, sources);
     }
-    Ok(steps.iter().map(Operation::read).collect())
+    let mut operations: Vec<Operation> = steps.iter().map(Operation::read).collect();
+    if is_json && operations.iter().any(Operation::is_test) {
+        let again = yaml::read(text.place.source, &text.whole);
+        let written = again.documents.first().map_or(&[][..], |document| document.root.items());
+        for (operation, step) in operations.iter_mut().zip(written) {
+            operation.compare_letters(step, &text.whole);
+        }
+    }
+    Ok(operations)
 }
 
 /// Labels and annotations are texts to kustomize in a patch with a target and in `patchesStrategicMerge`, even where they are null to
