@@ -54,6 +54,8 @@ type unit struct {
 	Manifest string `json:"manifest,omitempty"`
 
 	spec *unstructured.Unstructured
+	// The folder that its source is unpacked to.
+	base string
 }
 
 func (u *unit) id() string { return u.Namespace + "/" + u.Name }
@@ -63,6 +65,8 @@ type cluster struct {
 	root string
 	// Its own copy of the repository, into which the library writes.
 	copy string
+	// What generators make of it, each in a folder of its own, by `ExternalArtifact/namespace/name`.
+	generated map[string]string
 	// What is left out of the source, by its spec.ignore.
 	ignore, copiedWithout string
 	// What the first Kustomizations look like, once it is known.
@@ -83,7 +87,7 @@ const rounds = 20
 func follow(repository, root string, manifests bool) ([]*unit, error) {
 	c := &cluster{root: root, first: map[string]*unstructured.Unstructured{}, given: newSources(), manifests: manifests}
 
-	defer func() { os.RemoveAll(c.copy) }() //nolint:errcheck
+	defer func() { c.clean() }()
 
 	var before string
 
@@ -117,7 +121,7 @@ func (c *cluster) fetch(repository string) error {
 			return nil
 		}
 
-		os.RemoveAll(c.copy) //nolint:errcheck
+		c.clean()
 	}
 
 	folder, err := os.MkdirTemp("", "flux-build-")
@@ -131,8 +135,86 @@ func (c *cluster) fetch(repository string) error {
 	}
 
 	c.copy, c.copiedWithout, c.built = folder, c.ignore, map[string]resmap.ResMap{}
+	c.generated = map[string]string{}
 
 	return fetched(repository, c.ignore, folder)
+}
+
+// clean removes what was unpacked.
+func (c *cluster) clean() {
+	os.RemoveAll(c.copy) //nolint:errcheck
+
+	for _, folder := range c.generated {
+		os.RemoveAll(folder) //nolint:errcheck
+	}
+}
+
+// generate does what source-watcher does for an ArtifactGenerator that copies whole folders of the repository.
+func (c *cluster) generate(thing *unstructured.Unstructured) {
+	if thing.GetKind() != "ArtifactGenerator" || len(c.own) == 0 {
+		return
+	}
+
+	sources, _, _ := unstructured.NestedSlice(thing.Object, "spec", "sources")
+	artifacts, _, _ := unstructured.NestedSlice(thing.Object, "spec", "artifacts")
+	aliases := map[string]bool{}
+
+	for _, source := range sources {
+		of := source.(map[string]any)
+		name := unstructured.Unstructured{Object: map[string]any{
+			"metadata": map[string]any{"namespace": thing.GetNamespace()},
+			"spec":     map[string]any{"sourceRef": map[string]any{"kind": of["kind"], "name": of["name"]}},
+		}}
+		aliases[fmt.Sprint(of["alias"])] = c.own[sourceOf(&name)]
+	}
+
+	for _, artifact := range artifacts {
+		of := artifact.(map[string]any)
+		key := "ExternalArtifact/" + thing.GetNamespace() + "/" + fmt.Sprint(of["name"])
+
+		if c.generated[key] != "" {
+			continue
+		}
+
+		if folder, err := c.copied(of, aliases); err == nil {
+			c.generated[key] = folder
+		}
+	}
+}
+
+// copied is a folder with what an artifact is to hold.
+func (c *cluster) copied(artifact map[string]any, aliases map[string]bool) (string, error) {
+	folder, err := os.MkdirTemp("", "flux-artifact-")
+	if err != nil {
+		return "", err
+	}
+
+	if folder, err = filepath.EvalSymlinks(folder); err != nil {
+		return "", err
+	}
+
+	copies, _, _ := unstructured.NestedSlice(artifact, "copy")
+
+	for _, one := range copies {
+		of := one.(map[string]any)
+		alias, from, _ := strings.Cut(strings.TrimPrefix(fmt.Sprint(of["from"]), "@"), "/")
+		from, whole := strings.CutSuffix(from, "**")
+		to, known := strings.CutPrefix(fmt.Sprint(of["to"]), "@artifact/")
+
+		if !aliases[alias] || !whole || !known || of["exclude"] != nil || of["strategy"] != nil {
+			os.RemoveAll(folder) //nolint:errcheck
+
+			return "", errors.New("not a copy of a whole folder of the repository")
+		}
+
+		if err := os.CopyFS(filepath.Join(folder, to), os.DirFS(filepath.Join(c.copy, from))); err != nil {
+			os.RemoveAll(folder) //nolint:errcheck
+
+			return "", err
+		}
+	}
+
+	return folder, nil
 }
 
 // round builds every unit once, the parents first.
@@ -152,6 +234,10 @@ func (c *cluster) round() []*unit {
 	for at := 0; at < len(units); at++ {
 		parent := units[at]
 		c.build(parent)
+
+		for _, object := range parent.Objects {
+			c.generate(&unstructured.Unstructured{Object: object.(map[string]any)})
+		}
 
 		for _, object := range parent.Objects {
 			thing := &unstructured.Unstructured{Object: object.(map[string]any)}
@@ -193,6 +279,11 @@ func (c *cluster) unitOf(thing *unstructured.Unstructured, parent *unit) *unit {
 	}
 
 	made.Elsewhere = len(c.own) > 0 && !c.own[sourceOf(thing)]
+	made.base = c.copy
+
+	if folder := c.generated[sourceOf(thing)]; folder != "" {
+		made.Elsewhere, made.base = false, folder
+	}
 
 	return made
 }
@@ -236,7 +327,7 @@ func (c *cluster) build(u *unit) {
 
 	objects, err := c.objects(u)
 	if err != nil {
-		u.Error = strings.ReplaceAll(err.Error(), c.copy, "")
+		u.Error = strings.ReplaceAll(err.Error(), u.base, "")
 
 		return
 	}
@@ -322,7 +413,7 @@ func mark(object *unstructured.Unstructured, common *kustomizev1.CommonMetadata)
 
 // kustomized is what the build gives before substitution. It depends on nothing but the tree and the spec.
 func (c *cluster) kustomized(u *unit, spec unstructured.Unstructured) (built resmap.ResMap, err error) {
-	key, err := json.Marshal(spec.Object["spec"])
+	key, err := json.Marshal([]any{u.base, spec.Object["spec"]})
 	if err != nil {
 		return nil, err
 	}
@@ -343,7 +434,7 @@ func (c *cluster) kustomized(u *unit, spec unstructured.Unstructured) (built res
 		return known.DeepCopy(), nil
 	}
 
-	folder, err := securejoin.SecureJoin(c.copy, u.Path)
+	folder, err := securejoin.SecureJoin(u.base, u.Path)
 	if err != nil {
 		return nil, err
 	}
@@ -358,11 +449,11 @@ func (c *cluster) kustomized(u *unit, spec unstructured.Unstructured) (built res
 	}
 	defer restore()
 
-	if _, err := kustomize.NewGenerator(c.copy, spec).WriteFile(folder); err != nil {
+	if _, err := kustomize.NewGenerator(u.base, spec).WriteFile(folder); err != nil {
 		return nil, err
 	}
 
-	if built, err = kustomize.SecureBuild(c.copy, folder, false); err != nil {
+	if built, err = kustomize.SecureBuild(u.base, folder, false); err != nil {
 		return nil, fmt.Errorf("kustomize build failed: %w", err)
 	}
 
@@ -379,17 +470,17 @@ func (c *cluster) kustomized(u *unit, spec unstructured.Unstructured) (built res
 
 // tellManifest notes what the library would write into the folder of a unit.
 func (c *cluster) tellManifest(u *unit, spec unstructured.Unstructured) error {
-	folder, err := securejoin.SecureJoin(c.copy, u.Path)
+	folder, err := securejoin.SecureJoin(u.base, u.Path)
 	if err != nil {
 		return err
 	}
 
-	text, file, _, err := kustomize.NewGenerator(c.copy, spec).GenerateManifest(folder)
+	text, file, _, err := kustomize.NewGenerator(u.base, spec).GenerateManifest(folder)
 	if err != nil {
 		return err
 	}
 
-	u.File, u.Manifest = strings.TrimPrefix(file, c.copy+"/"), string(text)
+	u.File, u.Manifest = strings.TrimPrefix(file, u.base+"/"), string(text)
 
 	return nil
 }
