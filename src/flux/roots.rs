@@ -129,14 +129,9 @@ fn given_root(repository: &Repository, folder: &str) -> Result<Root, Error> {
             // It is fetched from what most Kustomizations are fetched from.
             let most =
                 of_one_source(written(repository)).first().and_then(|written| source_of(written.object, FLUX_SYSTEM));
-            let most = most.filter(|source| matches!(source.kind.as_str(), "OCIRepository" | "Bucket"));
-            let (kind, name) =
-                most.map_or(("GitRepository".to_owned(), FLUX_SYSTEM.to_owned()), |most| (most.kind, most.name));
-            let mut root = made(repository, FLUX_SYSTEM, FLUX_SYSTEM, &kind, &folder, place);
-            if let Some(source) = &mut root.objects[0].source {
-                source.name = name;
-            }
-            root
+            let most = most.filter(|source| is_fetched(&source.kind));
+            let (kind, name) = most.as_ref().map_or(("GitRepository", FLUX_SYSTEM), |most| (&most.kind, &most.name));
+            made(repository, FLUX_SYSTEM, FLUX_SYSTEM, (kind, name), &folder, place)
         }
     })
 }
@@ -184,7 +179,7 @@ fn instances(repository: &Repository) -> Vec<Root> {
             let namespace = namespace.unwrap_or(FLUX_SYSTEM);
             let name = string(sync, &["name"]).unwrap_or(namespace);
             let kind = string(sync, &["kind"]).unwrap_or("GitRepository");
-            let mut root = made(repository, namespace, name, kind, &folder, path.place);
+            let mut root = made(repository, namespace, name, (kind, name), &folder, path.place);
             if let Some(url) = string(sync, &["url"]) {
                 root.url = Some(url.to_owned());
             }
@@ -223,7 +218,14 @@ fn terraform(repository: &Repository) -> Vec<Root> {
             };
             let start = at + quoted.map_or(0, |quoted| quoted.as_ptr() as usize - block.as_ptr() as usize);
             let span = Span::new(start, start + quoted.map_or(0, str::len));
-            roots.push(made(repository, FLUX_SYSTEM, FLUX_SYSTEM, "GitRepository", &folder, Place { source, span }));
+            roots.push(made(
+                repository,
+                FLUX_SYSTEM,
+                FLUX_SYSTEM,
+                ("GitRepository", FLUX_SYSTEM),
+                &folder,
+                Place { source, span },
+            ));
         }
     }
     roots
@@ -318,7 +320,7 @@ fn unapplied(repository: &Repository) -> Vec<Root> {
             let kind = source.as_ref().map_or("GitRepository", |source| source.kind.as_str());
             let name = source.as_ref().map_or(FLUX_SYSTEM, |source| source.name.as_str());
             let place = kustomization_place(repository, &folder).unwrap_or(written.object.place);
-            made(repository, FLUX_SYSTEM, name, kind, &folder, place)
+            made(repository, FLUX_SYSTEM, name, (kind, name), &folder, place)
         })
         .collect();
     let names: Vec<String> = names(&roots.iter().map(|root| root.objects[0].folder.clone()).collect::<Vec<_>>());
@@ -337,6 +339,11 @@ fn unapplied(repository: &Repository) -> Vec<Root> {
     roots
 }
 
+/// Whether a source of this kind is fetched as it is; an ExternalArtifact is put together by a generator (`artifacts.rs`).
+pub fn is_fetched(kind: &str) -> bool {
+    matches!(kind, "GitRepository" | "OCIRepository" | "Bucket")
+}
+
 /// Those of the source that most name, which is this repository.
 fn of_one_source(mut documents: Vec<Written<'_>>) -> Vec<Written<'_>> {
     let source =
@@ -345,7 +352,6 @@ fn of_one_source(mut documents: Vec<Written<'_>>) -> Vec<Written<'_>> {
     for source in documents.iter().filter_map(source) {
         *count.entry(source).or_insert(0) += 1;
     }
-    let is_fetched = |kind: &str| matches!(kind, "GitRepository" | "OCIRepository" | "Bucket");
     let most = count.into_iter().filter(|((kind, _), _)| is_fetched(kind)).max_by_key(|(_, count)| *count);
     if let Some((most, _)) = most {
         documents.retain(|written| source(written).as_ref() == Some(&most));
@@ -504,7 +510,14 @@ fn of_document(repository: &Repository, written: Written<'_>) -> Root {
 }
 
 /// The root of a Kustomization that nothing in the repository is, but that Flux makes.
-fn made(repository: &Repository, namespace: &str, name: &str, kind: &str, folder: &str, place: Place) -> Root {
+fn made(
+    repository: &Repository,
+    namespace: &str,
+    name: &str,
+    (kind, source): (&str, &str),
+    folder: &str,
+    place: Place,
+) -> Root {
     let text = |text: &str| Node { place, kind: Kind::String(text.to_owned()) };
     let map = |entries: Vec<(&str, Node)>| {
         let entry = |(key, value): (&str, Node)| Entry { key: key.to_owned(), key_place: place, value };
@@ -520,11 +533,11 @@ fn made(repository: &Repository, namespace: &str, name: &str, kind: &str, folder
                 ("interval", text("10m")),
                 ("path", text(if folder.is_empty() { "./" } else { folder })),
                 ("prune", Node { place, kind: Kind::Bool(true) }),
-                ("sourceRef", map(vec![("kind", text(kind)), ("name", text(name))])),
+                ("sourceRef", map(vec![("kind", text(kind)), ("name", text(source))])),
             ]),
         ),
     ]);
-    let source = Source { kind: kind.to_owned(), namespace: namespace.to_owned(), name: name.to_owned(), place };
+    let source = Source { kind: kind.to_owned(), namespace: namespace.to_owned(), name: source.to_owned(), place };
     let (url, ignore) = described(repository, &source, folder);
     let first = First { object, place, source: Some(source), folder: folder.to_owned() };
     Root { name: String::new(), objects: vec![first], url, ignore }

@@ -289,7 +289,11 @@ impl Here {
             let url = string(document, &["spec", "url"]).unwrap_or_default();
             addresses.entry((kind.to_owned(), name.to_owned())).or_default().insert(url.to_owned());
         }
-        let own = root.objects.iter().filter_map(|first| first.source.as_ref()).filter(|source| is_fetched(source));
+        let own = root
+            .objects
+            .iter()
+            .filter_map(|first| first.source.as_ref())
+            .filter(|source| roots::is_fetched(&source.kind));
         let own = own.map(|source| (source.kind.clone(), source.namespace.clone(), source.name.clone())).collect();
         Here { own, url: root.url.clone(), addresses }
     }
@@ -300,7 +304,7 @@ impl Here {
         if self.own.contains(&(source.kind.clone(), source.namespace.clone(), source.name.clone())) {
             return true;
         }
-        if !is_fetched(source) {
+        if !roots::is_fetched(&source.kind) {
             return false;
         }
         let addresses = self.addresses.get(&(source.kind.clone(), source.name.clone()));
@@ -310,11 +314,6 @@ impl Here {
             (Some(_), None) => false,
         }
     }
-}
-
-/// Whether a source is fetched as it is; an ExternalArtifact is put together by a generator (`artifacts.rs`).
-fn is_fetched(source: &Source) -> bool {
-    matches!(source.kind.as_str(), "GitRepository" | "OCIRepository" | "Bucket")
 }
 
 /// Builds a unit, or lets somebody else build what was refused.
@@ -380,6 +379,8 @@ fn mark(object: &mut Node, kustomization: &Node) {
             .iter()
             .find(|entry| entry.key == field)
             .map(|entry| entry.value.entries().to_vec())
+            // Labels of which one is no text count as none.
+            .filter(|entries| entries.iter().all(|entry| entry.value.as_str().is_some()))
             .unwrap_or_default();
         for entry in common.entries() {
             here.retain(|present| present.key != entry.key);

@@ -24,20 +24,24 @@ pub(super) struct Version {
 }
 
 /// The group and kind a definition brings, and what it says of them.
-pub(super) fn read(document: &Node) -> Result<(String, String, Custom), Diagnostic> {
+pub(super) fn read(
+    document: &Node,
+    is_used: &dyn Fn(&str, &str) -> bool,
+) -> Result<(String, String, Custom), Diagnostic> {
     let group = text(document, "/spec/group")?;
     let kind = text(document, "/spec/names/kind")?;
     let scope = text(document, "/spec/scope")?;
     let list = document.pointer("/spec/versions").filter(|versions| !versions.items().is_empty());
     let list = list.ok_or_else(|| missing(document, "/spec/versions"))?;
-    let versions = list.items().iter().filter_map(version).collect();
+    let is_used = |version: &str| is_used(&format!("{group}/{version}"), &kind);
+    let versions = list.items().iter().filter_map(|written| version(written, &is_used)).collect();
     Ok((group, kind, Custom { namespaced: scope == "Namespaced", versions }))
 }
 
-fn version(written: &Node) -> Option<(String, Version)> {
+fn version(written: &Node, is_used: &dyn Fn(&str) -> bool) -> Option<(String, Version)> {
     let name = written.get("name")?.as_str()?.to_owned();
     let served = written.get("served").is_none_or(|served| served.kind != crate::node::Kind::Bool(false));
-    let schema = match written.at(["schema", "openAPIV3Schema"]) {
+    let schema = match written.at(["schema", "openAPIV3Schema"]).filter(|_| is_used(&name)) {
         Some(schema) => Schema::read(schema),
         None => open(),
     };

@@ -92,7 +92,12 @@ impl Schemas {
     /// The error is a finding that says which part of the definition cannot be used. [`Schemas::validate`] of the
     /// definition itself says more.
     pub fn add_crd(&mut self, document: &Node) -> Result<(), Diagnostic> {
-        let (group, kind, custom) = crd::read(document)?;
+        self.add_used(document, &|_, _| true)
+    }
+
+    /// The same, where only some versions of some kinds (`group/version`, kind) are ever asked about. Any fields are right in the others.
+    pub fn add_used(&mut self, document: &Node, is_used: &dyn Fn(&str, &str) -> bool) -> Result<(), Diagnostic> {
+        let (group, kind, custom) = crd::read(document, is_used)?;
         self.custom.entry(group).or_default().insert(kind, custom);
         Ok(())
     }

@@ -116,7 +116,8 @@ pub fn with(
     mut found: Vec<Diagnostic>,
 ) -> Result<Survey, Error> {
     let plans = plans(world, &mut repository, options, &mut found)?;
-    let schemas = schemas(&repository, &settings, &mut found);
+    let renders = options.helm || !settings.settings.rendered.is_empty();
+    let schemas = schemas(&repository, &settings, renders, &mut found);
     let roots = first_folders(&repository, &settings, options, &mut found)?;
     let failed = std::cell::RefCell::new(None);
     let fallback = |folder: &str, kustomization: &str| match world.kustomize(folder, kustomization) {
@@ -174,13 +175,19 @@ pub fn with(
     said.faults(&mut found);
     claims::settle(&repository, &clusters, &mut claims);
     claims::sort(&mut claims);
-    let contested = verdict::judge(&claims, clusters.len(), &settings.settings);
-    let installed = helmfile::releases(&repository);
-    let inferred = clusters
-        .iter()
-        .enumerate()
-        .map(|(at, cluster)| startup::infer(cluster, at, &releases, &claims, &installed, &settings.settings));
-    let (graphs, deadlocks) = inferred.unzip();
+    let infer = || {
+        let installed = helmfile::releases(&repository);
+        let inferred = clusters
+            .iter()
+            .enumerate()
+            .map(|(at, cluster)| startup::infer(cluster, at, &releases, &claims, &installed, &settings.settings));
+        inferred.unzip()
+    };
+    let (contested, (graphs, deadlocks)) = std::thread::scope(|scope| {
+        let order = scope.spawn(infer);
+        let contested = verdict::judge(&claims, clusters.len(), &settings.settings);
+        (contested, order.join().expect("inferring an order never panics"))
+    });
     let units = || clusters.iter().flat_map(|cluster| &cluster.units);
     let mut loaded: BTreeSet<String> = units().flat_map(|unit| unit.reads.iter().cloned()).collect();
     loaded.extend(terraform.read.iter().cloned());
@@ -297,7 +304,7 @@ impl Survey {
 }
 
 /// Kubernetes' kinds, those of well-known projects and those that the repository defines.
-fn schemas(repository: &Repository, settings: &Reading, found: &mut Vec<Diagnostic>) -> Schemas {
+fn schemas(repository: &Repository, settings: &Reading, renders: bool, found: &mut Vec<Diagnostic>) -> Schemas {
     let mut schemas = match settings.settings.versions.kubernetes.as_deref().map(Schemas::for_version) {
         Some(Ok(schemas)) => schemas,
         None => Schemas::newest(),
@@ -310,12 +317,17 @@ fn schemas(repository: &Repository, settings: &Reading, found: &mut Vec<Diagnost
             Schemas::newest()
         }
     };
-    let documents = repository.files().flat_map(|(_, file)| file.documents());
+    let documents = || repository.files().flat_map(|(_, file)| file.documents());
     let definitions =
-        documents.filter(|document| roots::is_of(document, "apiextensions.k8s.io", "CustomResourceDefinition"));
+        documents().filter(|document| roots::is_of(document, "apiextensions.k8s.io", "CustomResourceDefinition"));
+    // Most kinds that Flux and operators define are used nowhere here. What charts render is not known yet.
+    let text = |document: &'_ Node, key| document.get(key).and_then(Node::as_str).unwrap_or_default().to_owned();
+    let used: BTreeSet<(String, String)> =
+        documents().map(|document| (text(document, "apiVersion"), text(document, "kind"))).collect();
+    let is_used = |version: &str, kind: &str| renders || used.contains(&(version.to_owned(), kind.to_owned()));
     for definition in definitions {
         // What is no whole definition is a patch of one, or the API server says what is wrong with it.
-        let _ = schemas.add_crd(definition);
+        let _ = schemas.add_used(definition, &is_used);
     }
     schemas
 }
