@@ -164,6 +164,15 @@ struct Reader<'t> {
     diagnostics: Vec<Diagnostic>,
 }
 
+/// What a scalar stands as.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Key,
+    Value,
+    /// It has an anchor, and may be both.
+    Either,
+}
+
 /// A finished value, with what its use elsewhere would cost.
 #[derive(Clone)]
 struct Item {
@@ -206,7 +215,7 @@ struct OpenMap {
 
 impl OpenMap {
     /// Up to here a map has no index.
-    const FEW: usize = 16;
+    const FEW: usize = 48;
 
     fn position(&self, key: &str) -> Option<usize> {
         match &self.index {
@@ -287,8 +296,12 @@ impl<'t> Reader<'t> {
                     let value = if nothing { "" } else { &*value };
                     let scalar = Written { span, value, style, tag: tag.as_deref() };
                     self.check_anchor(anchor, span)?;
-                    let wants_key = anchor > 0 || draft.wants_key();
-                    let item = self.scalar_item(&mut draft, scalar, wants_key)?;
+                    let role = match (anchor > 0, draft.wants_key()) {
+                        (true, _) => Role::Either,
+                        (false, true) => Role::Key,
+                        (false, false) => Role::Value,
+                    };
+                    let item = self.scalar_item(&mut draft, scalar, role)?;
                     self.finish(&mut draft, item, anchor)?;
                 }
                 Event::SequenceStart(style, anchor, _) => {
@@ -491,8 +504,8 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// A scalar's value, and a note where readers differ about it. `wants_key`: whether it may come to be a key.
-    fn scalar_item(&self, draft: &mut Draft, scalar: Written<'_>, wants_key: bool) -> Result<Item> {
+    /// A scalar's value, and a note where readers differ about it.
+    fn scalar_item(&self, draft: &mut Draft, scalar: Written<'_>, role: Role) -> Result<Item> {
         let empty = scalar.value.is_empty() && scalar.is_plain();
         let span = if empty { scalar.span } else { self.trimmed(scalar.span) };
         draft.empty = empty && draft.open.is_empty() && scalar.tag.is_none();
@@ -512,7 +525,7 @@ impl<'t> Reader<'t> {
         if empty && scalar.tag.is_none() && self.is_bare_key(draft, span) {
             return Ok(self.text_item(span, String::new()));
         }
-        self.resolved(Written { span, value, ..scalar }, wants_key)
+        self.resolved(Written { span, value, ..scalar }, role)
     }
 
     fn text_item(&self, span: Span, text: String) -> Item {
@@ -521,7 +534,7 @@ impl<'t> Reader<'t> {
         Item { node, key: Some(text), merges: false, height: 0, cost }
     }
 
-    fn resolved(&self, scalar: Written<'_>, wants_key: bool) -> Result<Item> {
+    fn resolved(&self, scalar: Written<'_>, role: Role) -> Result<Item> {
         let Written { span, value, style, tag } = scalar;
         let name = tag.and_then(|tag| tag.suffix_in_namespace(STANDARD));
         let custom = tag.is_some_and(|tag| name.is_none() && tag.original() != "!");
@@ -533,7 +546,7 @@ impl<'t> Reader<'t> {
             Some(name) => self.tagged(span, name, value)?,
         };
         let key = match &resolved {
-            _ if !wants_key => None,
+            _ if role == Role::Value => None,
             Scalar::Null | Scalar::NotFinite => None,
             Scalar::Bool(flag) => Some(flag.to_string()),
             Scalar::Int(number) => Some(number.to_string()),
@@ -547,6 +560,8 @@ impl<'t> Reader<'t> {
             Scalar::Float(float) => Scalar::number(float).map_or(Kind::Null, Kind::Number),
             Scalar::NotFinite => return Err(self.not_finite(span)),
             Scalar::Time(time) => Kind::String(time),
+            // Of a key, only the key is kept.
+            Scalar::String if role == Role::Key => Kind::Null,
             Scalar::String => Kind::String(value.to_owned()),
         };
         let cost = VALUE_COST + value.len();

@@ -233,6 +233,10 @@ pub(super) fn ambiguity(text: &str) -> Option<&'static str> {
     if is_yes_or_no(text) {
         return Some("a boolean for kubectl, a string for kustomize");
     }
+    // Of words, only those of yes and no mean two things.
+    if text.starts_with(|first: char| first.is_ascii_alphabetic()) {
+        return None;
+    }
     if matches!(text, "=" | "<<") {
         return Some("a string for kubectl and kustomize, an error for YAML 1.1 readers");
     }
