@@ -53,6 +53,8 @@ fn handover(contested: &Contested, claims: &[&Claim]) -> Diagnostic {
     for claim in ordered {
         finding = finding.at(claim.place, says(claim));
     }
+    // Where all of them only begin it, another tool than the first one is to have it.
+    let keeper = keeper.or_else(|| claims.iter().find(|claim| claim.tool != starter.tool));
     let to = keeper.map_or("flux", |keeper| keeper.tool.name());
     finding
         .note(contested.consequence.clone())

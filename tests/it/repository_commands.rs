@@ -540,3 +540,23 @@ fn definitions_that_a_unit_may_fetch_from_elsewhere_are_not_said_to_be_missing()
     let theirs = "https://example.org/cert-manager/releases/download/v1.16.2/cert-manager.crds.yaml";
     assert_eq!(with_unseen(theirs), ["build-refused"]);
 }
+
+#[test]
+fn a_handover_is_meant_for_the_tool_that_is_not_the_first() {
+    let application = |indent: &str| {
+        let lines = "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata:\n  name: root\n  namespace: argocd\nspec:\n  project: default\n  source:\n    repoURL: https://git.example.org/lab.git\n    path: apps\n  destination:\n    server: https://kubernetes.default.svc\n    namespace: argocd\n";
+        lines.lines().flat_map(|line| [indent, line, "\n"]).collect::<String>()
+    };
+    let machine = format!(
+        "version: v1alpha1\nmachine:\n  type: controlplane\ncluster:\n  inlineManifests:\n    - name: root\n      contents: |\n{}",
+        application("        ")
+    );
+    let files = [
+        ("talos/controlplane.yaml", machine),
+        ("bootstrap/root.yaml", application("")),
+        ("apps/map.yaml", map("shared", "color: green")),
+    ];
+    let said = run(&world(&files), &["check"]).stderr;
+    assert!(said.contains("warning[handover-undeclared]"), "{said}");
+    assert!(said.contains("`from = \"talos\"`, `to = \"argocd\"`"), "{said}");
+}
