@@ -24,8 +24,8 @@ use crate::{
 const PODS: &str = "10.244.0.0/16";
 const SERVICES: &str = "10.96.0.0/12";
 const DOMAIN: &str = "cluster.local";
-/// What machines are configured with is written in small files; large ones are what others generated.
-const LARGEST: usize = 256 << 10;
+/// What starts a cluster is configured in small files; large ones are what others generated.
+pub const LARGEST: usize = 256 << 10;
 /// The port of the API server.
 pub const API: u16 = 6443;
 /// The port on which every node of Talos answers for the API server, unless its configuration says another one.

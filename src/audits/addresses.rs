@@ -467,7 +467,7 @@ fn outside(survey: &Survey, literals: &[Literal], told: &BTreeSet<Place>, found:
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{source::Sources, survey, world::MemWorld};
+    use crate::{audits::audited, source::Sources};
 
     fn scanned(text: &str) -> Vec<String> {
         let source = Sources::default().add("a.yaml", text);
@@ -480,9 +480,7 @@ mod tests {
     }
 
     fn reports(files: &[(&str, &str)]) -> Vec<String> {
-        let survey = survey::survey(&MemWorld::new(files.iter().copied()), &survey::Options::default()).unwrap();
-        let mut found = Vec::new();
-        audit(&survey, &mut found);
+        let (survey, found) = audited(audit, files.iter().copied());
         let at = |finding: &Diagnostic| {
             let place = finding.labels[0].place;
             format!("{}:{}", survey.repository.path(place), survey.repository.sources.position(place).line)

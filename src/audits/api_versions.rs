@@ -387,7 +387,7 @@ fn numbers(version: &str) -> Option<(u32, u32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{survey, world::MemWorld};
+    use crate::audits::audited;
 
     const UNIT: &str = "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: apps, namespace: flux-system}\n\
                         spec:\n  interval: 1h\n  path: ./apps\n  prune: true\n  sourceRef: {kind: GitRepository, name: flux-system}\n";
@@ -396,9 +396,7 @@ mod tests {
     /// What is said of a CronJob in the version that 1.25 dropped, and where it says which Kubernetes runs.
     fn reports(files: &[(&str, &str)]) -> Vec<String> {
         let files = files.iter().copied().chain([("cluster.yaml", UNIT), ("apps/job.yaml", JOB)]);
-        let survey = survey::survey(&MemWorld::new(files), &survey::Options::default()).unwrap();
-        let mut found = Vec::new();
-        audit(&survey, &mut found);
+        let (survey, found) = audited(audit, files);
         let told = |finding: &Diagnostic| {
             let told = finding.labels.iter().find(|label| label.text.starts_with("this says"));
             told.map_or(String::new(), |label| format!(" ({})", survey.repository.path(label.place)))

@@ -263,12 +263,10 @@ fn said(text: &str, words: &[&str]) -> Vec<(u32, Span)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{survey, world::MemWorld};
+    use crate::audits::audited;
 
     fn reports(files: &[(&str, &str)]) -> Vec<String> {
-        let survey = survey::survey(&MemWorld::new(files.iter().copied()), &survey::Options::default()).unwrap();
-        let mut found = Vec::new();
-        audit(&survey, &mut found);
+        let (survey, found) = audited(audit, files.iter().copied());
         let line = |it: &Diagnostic| survey.repository.sources.position(it.labels[0].place).line;
         found.iter().map(|it| format!("{} {}: {}", line(it), it.code.name(), it.message)).collect()
     }

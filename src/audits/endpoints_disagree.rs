@@ -222,12 +222,10 @@ fn port(node: &Node) -> Option<u16> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{survey, world::MemWorld};
+    use crate::audits::audited;
 
     fn reports(files: &[(&str, &str)]) -> Vec<String> {
-        let survey = survey::survey(&MemWorld::new(files.iter().copied()), &survey::Options::default()).unwrap();
-        let mut found = Vec::new();
-        audit(&survey, &mut found);
+        let (_, found) = audited(audit, files.iter().copied());
         found.iter().map(|it| format!("{}: {}", it.severity.name(), it.message)).collect()
     }
 

@@ -68,6 +68,16 @@ pub fn run(survey: &Survey) -> Vec<Diagnostic> {
     results.into_iter().rev().flatten().collect()
 }
 
+/// A survey of a repository of these files, and what one audit finds in it.
+#[cfg(test)]
+fn audited<'f>(audit: Audit, files: impl IntoIterator<Item = (&'f str, &'f str)>) -> (Survey, Vec<Diagnostic>) {
+    let world = crate::world::MemWorld::new(files);
+    let survey = crate::survey::survey(&world, &crate::survey::Options::default()).expect("memory can be read");
+    let mut found = Vec::new();
+    audit(&survey, &mut found);
+    (survey, found)
+}
+
 /// Every object of every cluster, with its cluster's index and its unit.
 fn objects(survey: &Survey) -> impl Iterator<Item = (usize, &Unit, &Object)> {
     let units =

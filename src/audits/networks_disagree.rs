@@ -435,7 +435,7 @@ fn domain_behind(before: &str, behind: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{survey, world::MemWorld};
+    use crate::audits::audited;
 
     const UNIT: &str = "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: net, namespace: flux-system}\n\
                         spec:\n  interval: 1h\n  path: ./net\n  prune: true\n  sourceRef: {kind: GitRepository, name: flux-system}\n";
@@ -444,9 +444,7 @@ mod tests {
 
     fn reports(files: &[(&str, &str)]) -> Vec<String> {
         let files = files.iter().copied().chain([("cluster.yaml", UNIT)]);
-        let survey = survey::survey(&MemWorld::new(files), &survey::Options::default()).unwrap();
-        let mut found = Vec::new();
-        audit(&survey, &mut found);
+        let (_, found) = audited(audit, files);
         found.iter().map(|it| format!("{}: {}", it.severity.name(), it.message)).collect()
     }
 

@@ -320,17 +320,15 @@ fn shown(mut finding: Diagnostic, missing: &Missing<'_>, place: impl Fn(&Use) ->
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{survey, world::MemWorld};
+    use crate::audits::audited;
 
     const UNIT: &str = "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: web, namespace: flux-system}\n\
                         spec:\n  interval: 1h\n  path: ./web\n  prune: true\n  sourceRef: {kind: GitRepository, name: flux-system}\n";
 
     fn messages(files: &[(&str, &str)]) -> Vec<String> {
         let files = files.iter().copied().chain([("cluster.yaml", UNIT)]);
-        let survey = survey::survey(&MemWorld::new(files), &survey::Options::default()).unwrap();
+        let (survey, found) = audited(audit, files);
         assert_eq!(survey.clusters.len(), 1);
-        let mut found = Vec::new();
-        audit(&survey, &mut found);
         found.into_iter().map(|finding| finding.message).collect()
     }
 

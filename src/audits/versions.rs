@@ -7,6 +7,7 @@ use crate::{
     code,
     diagnostic::{Diagnostic, Severity},
     flux::{Object, Unit},
+    foundation::LARGEST,
     foundation::is_about,
     node::Node,
     repository::{Repository, join, parent},
@@ -14,8 +15,6 @@ use crate::{
     survey::Survey,
 };
 
-/// What starts a cluster is configured in small files; large ones are what others generated.
-const LARGEST: usize = 256 << 10;
 /// Folders that speak of the tools people and pipelines run, not of what runs in a cluster.
 const ELSEWHERE: &[&str] = &[".github/", ".gitlab/", ".gitea/", ".forgejo/", ".woodpecker/"];
 
@@ -375,12 +374,10 @@ fn terraform(survey: &Survey, said: &mut Vec<Said>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{survey, world::MemWorld};
+    use crate::audits::audited;
 
     fn reports(files: &[(&str, &str)]) -> Vec<String> {
-        let survey = survey::survey(&MemWorld::new(files.iter().copied()), &survey::Options::default()).unwrap();
-        let mut found = Vec::new();
-        audit(&survey, &mut found);
+        let (survey, found) = audited(audit, files.iter().copied());
         let at = |finding: &Diagnostic| {
             let place = finding.labels[0].place;
             format!("{}:{}", survey.repository.path(place), survey.repository.sources.position(place).line)

@@ -19,18 +19,10 @@ import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 
+from charts import SYNC
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 KEYS = ["image", "replicas", "mode", "ingress", "env", "global"]
-SYNC = """apiVersion: source.toolkit.fluxcd.io/v1
-kind: GitRepository
-metadata: {name: flux-system, namespace: flux-system}
-spec: {interval: 1m, url: "https://git.example.org/lab"}
----
-apiVersion: kustomize.toolkit.fluxcd.io/v1
-kind: Kustomization
-metadata: {name: flux-system, namespace: flux-system}
-spec: {interval: 1m, path: ./lab, prune: true, sourceRef: {kind: GitRepository, name: flux-system}}
-"""
 
 
 def scalar(dice, nulls):
