@@ -258,7 +258,7 @@ fn behind(cluster: &Cluster, deadlock: &Deadlock, by: usize) -> Diagnostic {
 
 /// The object of a reason: `` its Certificate `x` is of … `` without what follows.
 fn article(text: &str) -> String {
-    let object = text.split(" is of the API group").next().unwrap_or(text);
+    let object = api_need(text).map_or(text, |(object, _)| object);
     object.strip_prefix("its ").unwrap_or(object).to_owned()
 }
 
@@ -272,7 +272,7 @@ fn missing(survey: &Survey, at: usize, found: &mut Vec<Diagnostic>) {
     let mut by_target: BTreeMap<usize, Vec<(&Edge, &Reason)>> = BTreeMap::new();
     for edge in graph.edges.iter().filter(|edge| edge.written.is_none()) {
         let Some(reason) = edge.known().next().filter(|reason| reason.strength < Strength::Soft) else { continue };
-        if group_of(&reason.text).is_some_and(|group| may_define(&unseen, group)) {
+        if api_need(&reason.text).is_some_and(|(_, group)| may_define(&unseen, group)) {
             continue;
         }
         if before.entry(edge.from).or_insert_with(|| written_before(cluster, edge.from)).contains(&edge.to) {
@@ -346,10 +346,10 @@ fn may_define(unseen: &BTreeSet<String>, group: &str) -> bool {
     own.chain(other).any(|word| unseen.iter().any(|known| known.starts_with(word) || word.starts_with(known.as_str())))
 }
 
-/// The API group that a reason is about.
-fn group_of(reason: &str) -> Option<&str> {
-    let (_, rest) = reason.split_once(" is of the API group `")?;
-    rest.split('`').next()
+/// The object and the API group of a reason that is about a custom resource.
+fn api_need(reason: &str) -> Option<(&str, &str)> {
+    let (object, rest) = reason.split_once(" is of the API group `")?;
+    Some((object, rest.split('`').next()?))
 }
 
 /// What is written to be before a unit: its ancestors, what they and it wait for, and so on.
